@@ -1,0 +1,240 @@
+"""Knows the command line: words, options, exit codes (DESIGN section 8). Scripts depend on it.
+
+Must not know how a run works; it calls what does and shows what came of it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dicomproof import __version__, catalogue, show
+from dicomproof.matrix import matrix
+from dicomproof.rejudge import rejudge
+from dicomproof.run import Options, Result, UsageError, check
+from dicomproof.simulate import simulate as serve_simulator
+from harness.context import DEFAULT_EDITION, EDITIONS
+from harness.record import RecordError
+from harness.target import Target, TargetError, parse
+from harness.verdict import Exit
+from reports import write_all
+
+app = typer.Typer(
+    name="dicomproof",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Test DICOMweb products against the standard, with evidence; or simulate a partner for them.",
+)
+out = Console()
+err = Console(stderr=True)
+
+EDITION = typer.Option("--edition", "-e", help=f"Edition of the standard to judge against: {', '.join(EDITIONS)}. "
+                       f"Default: the target file's, else {DEFAULT_EDITION}.")  # fmt: skip
+ONLY = typer.Option(
+    "--only", help="Rules to judge: an id, a glob ('search.*'), a service, or a clause ('PS3.18 10.6')."
+)
+OUT = typer.Option("--out", "-o", help="Folder for run.ndjson, blobs/, report.html, junit.xml and allure/.")
+
+
+def stop(code: Exit, text: str) -> typer.Exit:
+    """One clear sentence on standard error, and the exit code."""
+    err.print(text, style="bold red" if code else "", highlight=False, markup=False, soft_wrap=True)
+    return typer.Exit(int(code))
+
+
+@app.command("check")
+def check_command(
+    target: Annotated[
+        str, typer.Argument(help="sim:, sim:mutant=ID, https://host/dicomweb, or a target file (.toml).")
+    ],
+    out_: Annotated[Path, OUT] = Path("dicomproof-out"),
+    only: Annotated[str, ONLY] = "",
+    edition: Annotated[str, EDITION] = "",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed asks the same questions.")] = 0,
+    examples: Annotated[int, typer.Option("--examples", min=1, help="Random examples for each property.")] = 25,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Probes that run at the same time.")] = 1,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Store nothing; find data by searching.")] = False,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="An overlay such as an IHE profile (none yet).")
+    ] = None,
+) -> None:
+    """Test a product: ask it, record every octet, judge the record, write the reports."""
+    if profile:
+        raise stop(Exit.USAGE, f"There is no profile {profile!r}; this version has none yet. Leave --profile out.")
+    command = again(target, out_, edition, seed, examples, read_only)
+    options = Options(out_, only, edition, seed, examples, jobs, read_only, command)
+    result = _checked(_target(target), options)
+    _conclude(result, command)
+
+
+def again(target: str, out: Path, edition: str, seed: int, examples: int, read_only: bool) -> str:
+    """The command that runs one rule again as it was run here; {rule} stands for its id."""
+    words = ["dicomproof", "check", target, "--only", "{rule}", "--seed", str(seed), "--examples", str(examples)]
+    words += ["--edition", edition] if edition else []
+    words += ["--read-only"] if read_only else []
+    return " ".join(shlex.quote(w) if w != "{rule}" else w for w in words)
+
+
+def _target(word: str) -> Target:
+    try:
+        return parse(word)
+    except TargetError as error:
+        raise stop(Exit.USAGE, str(error)) from None
+
+
+def _checked(target: Target, options: Options) -> Result:
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "run.ndjson").open("a").close()
+    except OSError as error:
+        raise stop(
+            Exit.USAGE, f"The folder {options.out} cannot be written: {error.strerror}. Choose another with --out."
+        ) from None
+    try:
+        with show.progress(out) as events:
+            return check(target, options, events)
+    except (UsageError, TargetError) as error:
+        raise stop(Exit.USAGE, str(error)) from None
+
+
+def _conclude(result: Result, command: str) -> None:
+    assert result.out is not None
+    show.summary(out, result.verdicts, command)
+    try:
+        written = write_all(result.out)
+    except OSError as error:
+        raise stop(Exit.OURS, f"The reports could not be written: {error}.") from None
+    out.print(f"Record and reports: {', '.join(str(p) for p in written)}", highlight=False, soft_wrap=True)
+    if result.said:
+        err.print(result.said, highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(int(result.code))
+
+
+@app.command("judge")
+def judge_command(
+    record: Annotated[Path, typer.Argument(help="run.ndjson, or the folder that holds it.")],
+    out_: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the new record; beside the old by default.")
+    ] = None,
+    only: Annotated[str, ONLY] = "",
+    edition: Annotated[str, EDITION] = "",
+) -> None:
+    """Judge a record again, with today's rules or another edition; nobody is asked anything."""
+    try:
+        result = rejudge(record, out_, only, edition)
+    except (RecordError, UsageError) as error:
+        raise stop(Exit.USAGE, str(error)) from None
+    _conclude(result, f"dicomproof judge {shlex.quote(str(record))} --only {{rule}}")
+
+
+@app.command("rules")
+def rules_command(
+    where: Annotated[
+        str, typer.Argument(help="Which: an id, a glob, a service, or a clause such as 'PS3.18 10.6'.")
+    ] = "",
+    gaps: Annotated[
+        bool, typer.Option("--gaps", help="Requirements that no rule verifies, with the reason or without.")
+    ] = False,
+) -> None:
+    """List the rules, where a clause is judged, or what is not judged."""
+    try:
+        catalogue.show_gaps(out, where) if gaps else catalogue.show_rules(out, where)
+    except UsageError as error:
+        raise stop(Exit.USAGE, str(error)) from None
+
+
+@app.command("mutants")
+def mutants_command(
+    which: Annotated[str, typer.Argument(help="Which: a glob over mutant ids, such as 'search.*'.")] = "*",
+    run: Annotated[bool, typer.Option("--run", help="Run the matrix: each mutant must turn its rule red.")] = False,
+    defects: Annotated[bool, typer.Option("--defects", help="Known defects, and which mutant imitates each.")] = False,
+) -> None:
+    """List the seeded defects, or prove that every rule catches its own."""
+    if defects:
+        catalogue.show_defects(out)
+        return
+    chosen = catalogue.mutants(which)
+    if not chosen:
+        raise stop(Exit.USAGE, f"No mutant fits {which!r}; `dicomproof mutants` lists them.")
+    if not run:
+        catalogue.show_mutants(out, chosen)
+        return
+    survivors = [row for row in matrix(chosen, out) if not row.killed]
+    if survivors:
+        raise stop(
+            Exit.NONCONFORMITY,
+            f"{len(survivors)} mutants were not caught by their rule: {', '.join(r.mutant for r in survivors)}",
+        )
+
+
+@app.command("simulate")
+def simulate_command(
+    web: Annotated[str, typer.Option("--web", help="HOST:PORT to serve DICOMweb at.")] = "127.0.0.1:8080",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the archive; a temporary one by default.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option("--database", help="Database URL of the index; SQLite in the folder by default.")
+    ] = None,
+    mutant: Annotated[
+        list[str] | None, typer.Option("--mutant", help="Serve with this seeded defect (repeatable).")
+    ] = None,
+    edition: Annotated[str, EDITION] = "",
+    dimse: Annotated[str | None, typer.Option("--dimse", help="AET@HOST:PORT (not yet served).")] = None,
+) -> None:
+    """Serve the reference simulator until Ctrl-C, with or without seeded defects."""
+    if dimse:
+        raise stop(Exit.USAGE, "The simulator has no DIMSE door in this version; leave --dimse out.")
+    try:
+        serve_simulator(out, web, data, database, mutant or [], edition or DEFAULT_EDITION)
+    except (UsageError, TargetError) as error:
+        raise stop(Exit.USAGE, str(error)) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"dicomproof {__version__}", highlight=False)
+        raise typer.Exit()
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> None:
+    """The console script: every ending is a sentence and a code, never a traceback for what somebody else did."""
+    sys.exit(_guarded())
+
+
+def _guarded() -> int:
+    try:
+        code = app(standalone_mode=False)
+        return int(code or 0)
+    except typer.Exit as done:
+        return int(done.exit_code)
+    except KeyboardInterrupt:
+        err.print("Interrupted.", highlight=False)
+        return 130
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a usage error of the command line itself
+            err.print(f"{error.format_message()} Try `dicomproof --help`.", highlight=False, markup=False)
+            return int(Exit.USAGE)
+        err.print_exception()
+        err.print(
+            "This is a fault of dicomproof, not of the target. Please report it with the lines above.", highlight=False
+        )
+        return int(Exit.OURS)

@@ -1,0 +1,75 @@
+"""Knows how a record is judged again with today's rules, nobody being asked.
+
+Must not know how records are made.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import suites
+from dicomproof.run import Result, UsageError, select
+from harness.context import Context, unknown_edition
+from harness.exchange import Exchange
+from harness.judge import Judge, judge_all
+from harness.record import Record, Run, exchange_json, read
+from harness.verdict import Waiver, exit_code
+
+
+def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
+    """Judge the exchanges of a record; the new record stands in `out` and shares the old one's blobs.
+
+    RecordError when there is no whole record, UsageError for a wrong option.
+    """
+    run = read(path)
+    catalogue = suites.load()
+    edition = edition or run.header["edition"]
+    if why := unknown_edition(edition):
+        raise UsageError(why)
+    folder = out or run.folder.with_name(run.folder.name + "-again")
+    if folder.resolve() == run.folder.resolve():
+        raise UsageError("The new record would overwrite the old one; name another folder with --out.")
+    record = Record(folder)
+    _share(run.folder / "blobs", record.blobs.folder)
+    judge = Judge(
+        catalogue,
+        Context(edition=edition, policies=dict(run.header["policies"])),
+        select(catalogue, only),
+        claims=_claims(run),
+        waivers=[Waiver.from_json(w) for w in run.header["waivers"]],
+        today=datetime.datetime.fromisoformat(run.header["started"]).date(),
+        grounded=run.header["mode"] == "ask",
+        on_error=lambda rule, text: record.note("error", f"{rule}\n{text}"),
+    )
+    header = {k: v for k, v in run.header.items() if k not in ("kind", "format")}
+    record.run(**{**header, "edition": edition, "catalogue": catalogue.digest(), "only": only})
+    verdicts = judge_all(judge, _copied(run, record))
+    for verdict in verdicts:
+        record.verdict(verdict)
+    record.end("judged again", Counter(v.outcome.value for v in verdicts))
+    return Result(exit_code(verdicts, not run.header["read_only"]), verdicts, "", folder)
+
+
+def _copied(run: Run, record: Record) -> Iterator[Exchange | str]:
+    """The items of the old record as they are written into the new one."""
+    for item in run.items():
+        if isinstance(item, Exchange):
+            record.copy(exchange_json(item))
+        else:
+            record.note("journey-end", item)
+        yield item
+
+
+def _claims(run: Run) -> frozenset[str] | None:
+    claims = run.header["target"].get("claims")
+    return None if claims is None else frozenset(claims)
+
+
+def _share(old: Path, new: Path) -> None:
+    """Link the blobs rather than copy gigabytes."""
+    if old.is_dir() and not new.exists():
+        new.symlink_to(os.path.relpath(old.resolve(), new.parent.resolve()), target_is_directory=True)

@@ -1,0 +1,130 @@
+"""Knows how a run looks while it goes and when it is over: a live table on a terminal, plain lines elsewhere.
+
+Must not know how verdicts come about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from harness.exchange import Exchange
+from harness.judge import Met
+from harness.rule import Probe
+from harness.session import Events
+from harness.verdict import Outcome, Verdict
+
+STYLE = {
+    Outcome.ERROR: "bold magenta",
+    Outcome.FAIL: "bold red",
+    Outcome.WARN: "yellow",
+    Outcome.WAIVED: "cyan",
+    Outcome.BLOCKED: "yellow",
+    Outcome.PASS: "green",
+    Outcome.NOT_EXERCISED: "dim",
+    Outcome.NOT_CLAIMED: "dim",
+}
+WORST = 12  # findings printed before the reader is sent to the report
+
+
+@contextlib.contextmanager
+def progress(console: Console) -> Iterator[Events]:
+    """Events that show themselves as they come."""
+    if not console.is_terminal:
+        yield _plain(console)
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[asked]} exchanges"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    task = bar.add_task("loading data", total=None, asked=0)
+    red: Counter[str] = Counter()
+    counts = {"asked": 0}
+    with Live(bar, console=console, refresh_per_second=8, transient=True) as live:
+
+        def on_probe(probe: Probe, number: int, total: int) -> None:
+            bar.update(task, description=probe.id, completed=number - 1, total=total)
+
+        def on_exchange(x: Exchange, met: Met) -> None:
+            counts["asked"] += 1
+            bar.update(task, asked=counts["asked"])
+            fresh = [rule for rule, finding in met if not finding.warn and not red[rule]]
+            red.update(rule for rule, finding in met if not finding.warn)
+            if fresh:
+                live.update(Group(bar, _live_red(red)))
+
+        yield Events(on_probe, on_exchange, lambda text: console.print(f"[yellow]{escape(text)}[/]"))
+
+
+def _live_red(red: Counter[str]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for rule, count in red.most_common(8):
+        table.add_row("[red]red[/]", rule, f"{count}x")
+    if len(red) > 8:
+        table.add_row("", f"and {len(red) - 8} more rules", "")
+    return table
+
+
+def _plain(console: Console) -> Events:
+    def on_probe(probe: Probe, number: int, total: int) -> None:
+        console.print(f"probe {number}/{total} {probe.id}", markup=False, highlight=False)
+
+    return Events(on_probe, lambda x, met: None, lambda text: console.print(text, markup=False, highlight=False))
+
+
+def summary(console: Console, verdicts: Sequence[Verdict], again: str) -> None:
+    """The verdict by service, then the worst findings, each with the command that shows it again."""
+    table = Table(title="Verdicts by service", title_justify="left")
+    table.add_column("service")
+    for outcome in Outcome:
+        table.add_column(outcome.value, justify="right")
+    for service in sorted({v.service for v in verdicts}):
+        counts = Counter(v.outcome for v in verdicts if v.service == service)
+        table.add_row(service, *(_cell(counts[o], o) for o in Outcome))
+    console.print(table)
+    worst = sorted((v for v in verdicts if v.outcome in (Outcome.ERROR, Outcome.FAIL, Outcome.WARN)), key=_weight)
+    for verdict in worst[:WORST]:
+        _finding(console, verdict, again)
+    if len(worst) > WORST:
+        console.print(f"… and {len(worst) - WORST} more; the report has all of them.", highlight=False)
+
+
+def _cell(count: int, outcome: Outcome) -> str:
+    return f"[{STYLE[outcome]}]{count}[/]" if count else "·"
+
+
+def _weight(verdict: Verdict) -> tuple[int, str]:
+    return list(Outcome).index(verdict.outcome), verdict.rule
+
+
+def _finding(console: Console, verdict: Verdict, again: str) -> None:
+    style = STYLE[verdict.outcome]
+    console.print(
+        f"[{style}]{verdict.outcome.value}[/] [bold]{escape(verdict.rule)}[/]  {verdict.level}  {escape(verdict.cites)}",
+        highlight=False,
+    )
+    console.print(f"  {escape(verdict.says)}", highlight=False)
+    if verdict.outcome is Outcome.ERROR:
+        console.print(f"  our own fault: {escape(verdict.why.strip().splitlines()[-1])}", highlight=False)
+        return
+    first = verdict.findings[0]
+    console.print(f"  exchange {first.seq}, {escape(first.where)}: got {escape(_line(first.got))}", highlight=False)
+    console.print(f"  want {escape(_line(first.want))}   ({verdict.found} in all)", highlight=False)
+    console.print(f"  again: {escape(again.format(rule=verdict.rule))}", highlight=False, soft_wrap=True)
+
+
+def _line(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 240 else f"{flat[:240]}…"

@@ -1,0 +1,98 @@
+"""Knows a run of octets, in memory or in a file, that is read piece by piece and never copied whole unasked.
+
+Must not know what the octets mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+CHUNK = 1 << 20
+MEMORY = 64 << 20  # the most that `bytes()` hands out unless told otherwise
+
+
+class BodyTooLarge(ValueError):
+    """Somebody asked for more octets at once than fit the bound."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """`size` octets of `data` or of the file at `path`, beginning at `start`.
+
+    `truncated` marks a body that was cut by a cap or a fault: what is here came, what is missing is not known.
+    """
+
+    size: int
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+    start: int = 0
+    truncated: bool = False
+
+    @classmethod
+    def of(cls, data: bytes, truncated: bool = False) -> Body:
+        return cls(len(data), data, truncated=truncated)
+
+    @classmethod
+    def file(cls, path: Path, size: int | None = None, truncated: bool = False) -> Body:
+        return cls(path.stat().st_size if size is None else size, None, path, truncated=truncated)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __bool__(self) -> bool:
+        return self.size > 0
+
+    def read(self, at: int = 0, size: int | None = None) -> bytes:
+        """`size` octets from offset `at` (fewer at the end); all from there when no size is given, within bounds."""
+        at = min(max(at, 0), self.size)
+        count = self.size - at if size is None else min(size, self.size - at)
+        if size is None and count > MEMORY:
+            raise BodyTooLarge(f"{count} octets at once, bound is {MEMORY}; read it in chunks")
+        if self.data is not None:
+            return self.data[self.start + at : self.start + at + count]
+        if self.path is None or count <= 0:
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(self.start + at)
+            return file.read(count)
+
+    def bytes(self) -> bytes:
+        """All octets; BodyTooLarge above 64 MiB."""
+        return self.read()
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """All octets in order, `size` at a time."""
+        if self.data is not None or self.path is None:
+            for at in range(0, self.size, size):
+                yield self.read(at, min(size, self.size - at))
+            return
+        left = self.size
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            while left > 0 and (chunk := file.read(min(size, left))):
+                left -= len(chunk)
+                yield chunk
+
+    def slice(self, start: int, end: int) -> Body:
+        """The octets from `start` up to `end`, still in place."""
+        start, end = min(max(start, 0), self.size), min(max(end, 0), self.size)
+        return Body(max(end - start, 0), self.data, self.path, self.start + start)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal."""
+        total = hashlib.sha256()
+        for chunk in self.chunks():
+            total.update(chunk)
+        return total.hexdigest()
+
+    def same(self, other: Body) -> bool:
+        """Octet for octet the same."""
+        return self.size == other.size and (self.size == 0 or self.digest == other.digest)
+
+
+EMPTY = Body.of(b"")

@@ -1,0 +1,273 @@
+"""Knows what was said on a wire: one question and its answer, frozen as evidence, and the strict readings of them.
+
+Must not know rules, targets, probes, simulators, or which side is under test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.body import EMPTY, Body
+from harness.wire import coding, dicom_json, media, multipart, part10, uri
+
+if TYPE_CHECKING:
+    from harness.context import Context
+
+FaultKind = Literal[
+    "refused",  # no connection could be opened
+    "name",  # the host name did not resolve
+    "tls",  # the TLS handshake or the certificate failed
+    "timeout",  # the deadline of the exchange passed
+    "reset",  # the peer closed or reset before the message was complete
+    "protocol",  # the octets are not an HTTP message
+    "too-large",  # the body went over the cap; what came before is kept
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a message is missing or incomplete; `detail` is a sentence for people."""
+
+    kind: FaultKind
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header fields in the order and spelling of the wire; look-ups ignore case (RFC 9110 5.1)."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        return cls(tuple((name, value) for name, value in pairs))
+
+    def all(self, name: str) -> list[str]:
+        """Every value of the field, in wire order."""
+        wanted = name.lower()
+        return [value for key, value in self.fields if key.lower() == wanted]
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The field's value; repeated list fields are joined as RFC 9110 5.2 says."""
+        values = self.all(name)
+        return ", ".join(values) if values else default
+
+    def but(self, name: str, value: str | None) -> Headers:
+        """The same with this field replaced at its place, added at the end, or removed (None)."""
+        wanted = name.lower()
+        fields: list[tuple[str, str]] = []
+        done = value is None
+        for key, old in self.fields:
+            if key.lower() != wanted:
+                fields.append((key, old))
+            elif not done and value is not None:
+                fields.append((key, value))
+                done = True
+        if not done and value is not None:
+            fields.append((name, value))
+        return Headers(tuple(fields))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.all(name))
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+
+class _Message:
+    """What questions and answers have in common: header fields and a body, read strictly once."""
+
+    headers: Headers
+    body: Body
+
+    @cached_property
+    def media(self) -> media.Reading:
+        """The Content-Type field read strictly; an absent field reads as an empty type without findings."""
+        return media.read_content_type(self.headers.all("content-type"))
+
+    @property
+    def type(self) -> str:
+        """type/subtype of the payload in lower case, '' without a readable Content-Type."""
+        return self.media.type
+
+    @cached_property
+    def payload(self) -> Body:
+        """The body with its Content-Encoding undone; as it came when that cannot be done (RFC 9110 8.4)."""
+        return coding.decode(self.body, self.headers.get("content-encoding", ""))
+
+    @cached_property
+    def multipart(self) -> multipart.Reading | None:
+        """The body as multipart/related, or None when Content-Type does not say so."""
+        if not self.type.startswith("multipart/"):
+            return None
+        return multipart.read(self.payload, self.media.parameters.get("boundary", ""))
+
+    @cached_property
+    def json(self) -> dicom_json.Reading | None:
+        """The body as DICOM JSON Model data sets, or None when Content-Type does not say JSON."""
+        if self.type not in ("application/dicom+json", "application/json"):
+            return None
+        return dicom_json.read(self.payload)
+
+    @property
+    def parts(self) -> tuple[multipart.Part, ...]:
+        """The parts of a multipart body, () for any other body."""
+        return self.multipart.parts if self.multipart else ()
+
+    @cached_property
+    def files(self) -> tuple[part10.Reading, ...]:
+        """The PS3.10 files in the body, in order: each part, or the whole, whose type is application/dicom."""
+        if self.type == "application/dicom":
+            return (part10.read(self.payload),)
+        return tuple(part10.read(p.content) for p in self.parts if p.media.type == "application/dicom")
+
+    def forget(self) -> None:
+        """Drop the cached readings, so that a long record is judged in little memory."""
+        for name in ("media", "payload", "multipart", "json", "files", "accept"):
+            self.__dict__.pop(name, None)
+
+
+@dataclass(frozen=True)
+class Ask(_Message):
+    """One request. `target` is the request-target as sent; `base` the service's Base URI (PS3.18 8.2)."""
+
+    method: str
+    target: str
+    base: str
+    headers: Headers = Headers()
+    body: Body = EMPTY
+    version: str = "HTTP/1.1"
+
+    @cached_property
+    def resource(self) -> uri.Resource:
+        """Which resource of PS3.18 the target names, with its UIDs and query parameters."""
+        return uri.classify(self.method, self.target, self.base)
+
+    @property
+    def query(self) -> uri.Query:
+        """The query component, split and decoded, in order."""
+        return self.resource.query
+
+    @property
+    def line(self) -> str:
+        return f"{self.method} {self.target}"
+
+    @cached_property
+    def accept(self) -> media.AcceptReading:
+        """The Accept field read strictly (RFC 9110 12.5.1)."""
+        return media.read_accept(self.headers.all("accept"))
+
+    def but(self, **changes: Any) -> Ask:
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Answer(_Message):
+    """One response, whole or as far as it came. `status` is 0 when no status line was read."""
+
+    status: int = 0
+    reason: str = ""
+    headers: Headers = Headers()
+    body: Body = EMPTY
+    version: str = "HTTP/1.1"
+    fault: Fault | None = None
+    head: bytes = b""  # the status line and header fields as they came
+
+    @property
+    def line(self) -> str:
+        """The status line for people, or the fault that stands in its place."""
+        if not self.status:
+            return f"no answer ({self.fault})"
+        return f"{self.status} {self.reason}".rstrip()
+
+    @property
+    def ok(self) -> bool:
+        """A complete answer of class 2xx."""
+        return 200 <= self.status < 300 and self.fault is None
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.status) and self.fault is None
+
+    def but(self, **changes: Any) -> Answer:
+        """The same with some fields replaced; a new body brings its own Content-Length."""
+        if "type" in changes:
+            headers = changes.pop("headers", self.headers)
+            changes["headers"] = headers.but("content-type", changes.pop("type"))
+        if isinstance(changes.get("body"), bytes):
+            changes["body"] = Body.of(changes["body"])
+        if "body" in changes:
+            headers = changes.get("headers", self.headers)
+            if "content-length" in headers:
+                changes["headers"] = headers.but("content-length", str(changes["body"].size))
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One question and its answer, with the place it has in the run.
+
+    `kind` is the service and resource in dotted form ("web.search.studies"): what rules subscribe to.
+    `journey` and `step` name the sequence that a probe made it part of. `expected` is a prediction
+    by an unbroken reference, there only when we loaded the data ourselves.
+    """
+
+    seq: int
+    ask: Ask
+    answer: Answer
+    probe: str = ""
+    journey: str = ""
+    step: str = ""
+    expected: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    elapsed_ms: int = 0
+    context: Context | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def kind(self) -> str:
+        return self.ask.resource.kind
+
+    @property
+    def resource(self) -> uri.Resource:
+        return self.ask.resource
+
+    def but(self, **changes: Any) -> Exchange:
+        return dataclasses.replace(self, **changes)
+
+    def forget(self) -> None:
+        self.ask.forget()
+        self.answer.forget()
+
+
+@dataclass(frozen=True)
+class Journey:
+    """Several exchanges of one probe, in order, that only together say something (paging, a round trip)."""
+
+    kind: str
+    name: str
+    exchanges: tuple[Exchange, ...]
+    context: Context | None = field(default=None, compare=False, repr=False)
+
+    def steps(self, step: str) -> list[Exchange]:
+        """The exchanges that the probe labelled so, in order."""
+        return [x for x in self.exchanges if x.step == step]
+
+    def step(self, step: str) -> Exchange | None:
+        """The first exchange with that label."""
+        return next((x for x in self.exchanges if x.step == step), None)
+
+    @property
+    def complete(self) -> bool:
+        """Every exchange got a whole answer."""
+        return all(x.answer.complete for x in self.exchanges)

@@ -1,0 +1,75 @@
+"""Knows what earlier exchanges of a record showed to be stored: instances whose storing was acknowledged.
+
+Must not know rules; it reads the same wire as they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from harness.body import Body
+from harness.exchange import Exchange
+from harness.wire import dicom_json, part10
+
+SOP_INSTANCE, SOP_CLASS, STUDY, SERIES = "00080018", "00080016", "0020000D", "0020000E"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One instance that the target said it stored: its UIDs and the octets that were sent."""
+
+    sop_class: str
+    instance: str
+    study: str
+    series: str
+    transfer_syntax: str
+    sent: Body
+    seq: int
+
+
+@dataclass
+class Past:
+    """Instances by SOP Instance UID, in the order they were acknowledged; the last sending of one counts."""
+
+    kept: dict[str, Kept] = field(default_factory=dict)
+
+    def see(self, x: Exchange) -> None:
+        """Take in a finished Store exchange; everything else leaves the past as it is."""
+        if x.kind != "web.store" or x.answer.status not in (200, 202):
+            return
+        refused = set(failed_instances(x))
+        for part in x.ask.parts:
+            reading = part10.read(part.content)
+            uid = reading.dataset.text(SOP_INSTANCE)
+            if uid and uid not in refused:
+                self.kept[uid] = Kept(
+                    reading.dataset.text(SOP_CLASS),
+                    uid,
+                    reading.dataset.text(STUDY),
+                    reading.dataset.text(SERIES),
+                    reading.transfer_syntax,
+                    part.content,
+                    x.seq,
+                )
+
+    def get(self, instance: str) -> Kept | None:
+        return self.kept.get(instance)
+
+    def below(self, study: str, series: str = "") -> Iterator[Kept]:
+        """What was stored in this study, or in this series of it."""
+        for held in self.kept.values():
+            if held.study == study and (not series or held.series == series):
+                yield held
+
+    def __contains__(self, instance: object) -> bool:
+        return instance in self.kept
+
+
+def failed_instances(x: Exchange) -> list[str]:
+    """SOP Instance UIDs of the Failed SOP Sequence in a store response."""
+    if not x.answer.json:
+        return []
+    return [
+        str(uid) for d in x.answer.json.datasets for uid in dicom_json.values(d, "00081198.00081155") if uid is not None
+    ]

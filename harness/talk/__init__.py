@@ -1,0 +1,1 @@
+"""Asking a target: sockets, deadlines, caps. Must not know rules."""

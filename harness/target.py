@@ -1,0 +1,260 @@
+"""Knows how a target is named: words of the command line, and the target file (identity, access, claims, waivers).
+
+Must not know how it is asked, nor what it is judged by.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import difflib
+import json
+import os
+import ssl
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import jsonschema
+
+import schemas
+from harness.context import POLICIES, unknown_edition
+from harness.verdict import Waiver
+
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+class TargetError(Exception):
+    """The target cannot be understood; the message says what is wrong and what to do next."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A product under test. `simulator` is "reference" or "mutant"/"control" with `which`, '' for a product."""
+
+    word: str
+    base: str = ""
+    simulator: Literal["", "reference", "mutant", "control"] = ""
+    which: str = ""
+    vendor: str = ""
+    product: str = ""
+    version: str = ""
+    contact: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
+    verify: bool = True
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    claims: frozenset[str] | None = None
+    write: bool = True
+    requests: int | None = None
+    deadline: float = 20.0
+    body: int = 64 << 20
+    edition: str = ""
+    policies: Mapping[str, str] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Vendor, product and version for people; the word of the command line when the file names none."""
+        return " ".join(w for w in (self.vendor, self.product, self.version) if w) or self.word
+
+    def tls(self) -> ssl.SSLContext | None:
+        """The TLS settings, None for plain http; TargetError when a file cannot be used."""
+        if not self.base.startswith("https:"):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca or None)
+            if self.certificate:
+                context.load_cert_chain(self.certificate, self.key or None)
+        except (OSError, ssl.SSLError) as error:
+            raise TargetError(f"The TLS files of the target cannot be used: {error}.") from None
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def to_json(self) -> dict[str, Any]:
+        """What the record says of the target: no secrets, no header values."""
+        line: dict[str, Any] = {"word": self.word, "base": self.base}
+        for name in ("simulator", "which", "vendor", "product", "version", "contact"):
+            if getattr(self, name):
+                line[name] = getattr(self, name)
+        if self.claims is not None:
+            line["claims"] = sorted(self.claims)
+        if not self.verify:
+            line["tls"] = "certificate not verified"
+        return line
+
+
+def parse(word: str, environment: Mapping[str, str] | None = None) -> Target:
+    """Read a TARGET word: sim:, sim:mutant=ID, sim:control=NAME, http(s)://host/base, or a TOML file."""
+    if word.startswith("sim:"):
+        return _simulator(word)
+    if word.startswith(("http://", "https://")):
+        return Target(word, _base(word))
+    if word.startswith("dimse:"):
+        raise TargetError("dimse: targets cannot be checked by this version yet; give the DICOMweb address instead.")
+    path = Path(word)
+    if word.endswith(".toml") or path.is_file():
+        return _file(path, os.environ if environment is None else environment)
+    raise TargetError(
+        f"{word!r} names no target. Give sim: for the embedded simulator, an address such as "
+        "https://host/dicomweb, or a target file ending in .toml."
+    )
+
+
+def _simulator(word: str) -> Target:
+    rest = word.removeprefix("sim:")
+    if not rest:
+        return Target(word, simulator="reference", product="dicomproof reference simulator")
+    name, equals, which = rest.partition("=")
+    if equals and which and name in ("mutant", "control"):
+        kind: Literal["mutant", "control"] = "mutant" if name == "mutant" else "control"
+        return Target(word, simulator=kind, which=which, product=f"dicomproof simulator, {name} {which}")
+    raise TargetError(f"{word!r} names no simulator; say sim:, sim:mutant=ID or sim:control=NAME.")
+
+
+def _base(word: str) -> str:
+    split = urlsplit(word)
+    try:
+        port_is_good = split.port is None or 0 < split.port < 65536
+    except ValueError:
+        port_is_good = False
+    if not split.hostname or not port_is_good:
+        raise TargetError(f"{word!r} is no usable address; it should look like https://host:port/dicomweb.")
+    if split.query or split.fragment:
+        raise TargetError(f"{word!r}: a Base URI has no query and no fragment (PS3.18 8.2); leave them out.")
+    if split.username is not None:
+        raise TargetError(
+            "Credentials do not belong into an address; use a target file that names an environment variable."
+        )
+    return word.rstrip("/")
+
+
+def _file(path: Path, environment: Mapping[str, str]) -> Target:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TargetError(f"There is no target file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"The target file {path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise TargetError(f"The target file {path} is no TOML: {error}.") from None
+    _validate(path, data)
+    web, allow, judge = data["web"], data.get("allow", {}), data.get("judge", {})
+    headers, secrets = _access(path, web, environment)
+    tls = web.get("tls", {})
+    claims = data.get("claims", {}).get("services")
+    return Target(
+        word=str(path),
+        base=_base(web["base"]),
+        **data.get("target", {}),
+        headers=headers,
+        secrets=secrets,
+        verify=tls.get("verify", True),
+        ca=_beside(path, tls.get("ca", "")),
+        certificate=_beside(path, tls.get("certificate", "")),
+        key=_beside(path, tls.get("key", "")),
+        claims=None if claims is None else frozenset(claims),
+        write=allow.get("write", True),
+        requests=allow.get("requests"),
+        deadline=float(allow.get("deadline", 20.0)),
+        body=_size(allow["body"]) if "body" in allow else 64 << 20,
+        edition=_edition(path, judge.get("edition", "")),
+        policies=_policies(path, judge.get("policies", {})),
+        waivers=tuple(_waiver(path, w) for w in data.get("waiver", [])),
+    )
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the target file."""
+    text = (Path(schemas.__file__).parent / "target.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _validate(path: Path, data: Mapping[str, Any]) -> None:
+    errors = jsonschema.Draft202012Validator(schema()).iter_errors(data)
+    error = jsonschema.exceptions.best_match(errors)
+    if error is None:
+        return
+    place = ".".join(str(p) for p in error.absolute_path) or "the top"
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = [k for k in error.instance if k not in known]
+        raise TargetError(f"{path}, at {place}: unknown key {unknown[0]!r}.{_did_you_mean(unknown[0], known)}")
+    raise TargetError(f"{path}, at {place}: {error.message}.")
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    options = list(known)
+    close = difflib.get_close_matches(word, options, 1)
+    return f" Did you mean {close[0]!r}?" if close else f" Known here: {', '.join(options)}."
+
+
+def _access(
+    path: Path, web: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    headers = tuple(web.get("headers", {}).items())
+    auth = web.get("auth")
+    if not auth:
+        return headers, ()
+    variable = auth.get("password_env") or auth.get("token_env") or auth.get("value_env")
+    secret = environment.get(variable)
+    if not secret:
+        raise TargetError(
+            f"{path} takes a secret from the environment variable {variable}, which is not set. Set it and run again."
+        )
+    if auth["type"] == "basic":
+        token = base64.b64encode(f"{auth['user']}:{secret}".encode()).decode()
+        return (*headers, ("Authorization", f"Basic {token}")), (secret, token)
+    if auth["type"] == "bearer":
+        return (*headers, ("Authorization", f"Bearer {secret}")), (secret,)
+    return (*headers, (auth["name"], secret)), (secret,)
+
+
+def _beside(path: Path, name: str) -> str:
+    return str(path.parent / name) if name else ""
+
+
+def _size(text: str) -> int:
+    digits = text.rstrip("BKMGi")
+    return int(digits) * _UNITS[text[len(digits) :]]
+
+
+def _edition(path: Path, edition: str) -> str:
+    if edition and (why := unknown_edition(edition)):
+        raise TargetError(f"{path}: {why}")
+    return edition
+
+
+def _policies(path: Path, chosen: Mapping[str, str]) -> Mapping[str, str]:
+    for name, choice in chosen.items():
+        if name not in POLICIES:
+            raise TargetError(f"{path}: unknown policy {name!r}.{_did_you_mean(name, POLICIES)}")
+        if choice not in POLICIES[name].choices:
+            raise TargetError(
+                f"{path}: policy {name} has no choice {choice!r}.{_did_you_mean(choice, POLICIES[name].choices)}"
+            )
+    return dict(chosen)
+
+
+def _waiver(path: Path, row: Mapping[str, Any]) -> Waiver:
+    until = row["until"]
+    if isinstance(until, str):
+        try:
+            until = datetime.date.fromisoformat(until)
+        except ValueError:
+            until = None
+    if isinstance(until, datetime.datetime):
+        until = until.date()
+    if not isinstance(until, datetime.date):
+        raise TargetError(f"{path}: the waiver of {row['rule']} needs `until` as a date such as 2027-01-31.")
+    return Waiver(row["rule"], row["reason"], row["owner"], until, row.get("where", ""))

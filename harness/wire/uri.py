@@ -1,0 +1,199 @@
+"""Knows Target URIs of PS3.18: resource paths, UIDs in them, and the query component (PS3.18 8.2, 8.3, 10.1.1).
+
+Must not know which of them a server offers, nor what a query matches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+from urllib.parse import unquote_to_bytes, urlsplit
+
+Level = Literal["", "study", "series", "instance", "frames"]
+
+UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*\Z")
+
+# What may follow the path of a study, series or instance (Table 10.3-2 of PS3.18).
+_BELOW = {
+    "metadata": "metadata",
+    "rendered": "rendered",
+    "thumbnail": "thumbnail",
+    "bulkdata": "bulkdata",
+    "pixeldata": "pixeldata",
+    "renderedmpr": "rendered",
+    "rendered3d": "rendered",
+}
+_SEARCH = {
+    ("studies",): "studies",
+    ("studies", "*", "series"): "study-series",
+    ("studies", "*", "instances"): "study-instances",
+    ("series",): "series",
+    ("studies", "*", "series", "*", "instances"): "series-instances",
+    ("instances",): "instances",
+}
+# The levels whose attributes a search resource matches and returns (Table 10.6.1-2 ff.).
+SEARCH_LEVELS: dict[str, tuple[str, ...]] = {
+    "studies": ("study",),
+    "study-series": ("series",),
+    "study-instances": ("series", "instance"),
+    "series": ("study", "series"),
+    "series-instances": ("instance",),
+    "instances": ("study", "series", "instance"),
+}
+
+
+def valid_uid(text: str) -> bool:
+    """PS3.5 9.1: at most 64 characters, components without leading zeros."""
+    return len(text) <= 64 and UID.match(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One query parameter. `raw` is the value as sent (None for a bare name); `values` are split at commas
+    that were not percent-encoded and then decoded."""
+
+    name: str
+    raw: str | None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        if self.raw is None:
+            return ()
+        return tuple(decode(word) for word in self.raw.split(","))
+
+    @property
+    def value(self) -> str:
+        """The whole value decoded, commas kept."""
+        return decode(self.raw or "")
+
+
+@dataclass(frozen=True)
+class Query:
+    """The query component, parameters in order; `present` tells `?` without anything from no `?`."""
+
+    raw: str = ""
+    present: bool = False
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        found = []
+        for word in self.raw.split("&") if self.raw else ():
+            name, equals, value = word.partition("=")
+            found.append(Parameter(decode(name), value if equals else None))
+        return tuple(found)
+
+    def all(self, name: str) -> list[Parameter]:
+        return [p for p in self.parameters if p.name == name]
+
+    def get(self, name: str) -> str | None:
+        """The first value of that name, decoded; None when absent."""
+        return next((p.value for p in self.parameters if p.name == name), None)
+
+    def __contains__(self, name: object) -> bool:
+        return any(p.name == name for p in self.parameters)
+
+    def without(self, *names: str) -> str:
+        """The raw query with these parameters left out."""
+        kept = [w for w in self.raw.split("&") if decode(w.partition("=")[0]) not in names] if self.raw else []
+        return "&".join(kept)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What a request-target names. `kind` is the dotted word rules subscribe to; `search` the search resource."""
+
+    kind: str
+    level: Level = ""
+    study: str = ""
+    series: str = ""
+    instance: str = ""
+    frames: str = ""
+    search: str = ""
+    path: str = ""
+    query: Query = field(default_factory=Query)
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        return tuple(u for u in (self.study, self.series, self.instance) if u)
+
+
+def decode(text: str) -> str:
+    """Percent-decoding to UTF-8; octets that are not UTF-8 become U+FFFD. '+' stays what it is (RFC 3986)."""
+    return unquote_to_bytes(text).decode("utf-8", "replace")
+
+
+def base_path(base: str) -> str:
+    """The Service Root Path of a Base URI, without a slash at its end."""
+    return urlsplit(base).path.rstrip("/")
+
+
+def request_target(path: str, base: str) -> tuple[str, str]:
+    """The request-target in origin form and the Host field for a path below a Base URI, or an absolute URI.
+
+    "studies?x=1" and "/studies?x=1" -> ("/root/studies?x=1", "host:port"); "" and "?x" stay at the Base URI itself.
+    """
+    root = urlsplit(base)
+    if path.startswith(("http://", "https://")):
+        authority, slash, rest = path.split("//", 1)[1].partition("/")
+        return slash + rest or "/", authority
+    if not path or path.startswith("?"):
+        return (root.path or "/") + path, root.netloc
+    return f"{root.path.rstrip('/')}/{path.removeprefix('/')}", root.netloc
+
+
+def classify(method: str, target: str, base: str) -> Resource:
+    """Name the resource of a request-target below a Base URI; kind "web.other" for what PS3.18 10 does not know."""
+    if target.startswith(("http://", "https://")):
+        split = urlsplit(target)
+        target = split.path + (f"?{split.query}" if split.query else "")
+    path, mark, raw = target.partition("?")
+    query = Query(raw, bool(mark))
+    root = base_path(base)
+    if not (path == root or path.startswith(root + "/")):
+        return Resource("web.other", path=path, query=query)
+    words = [decode(w) for w in path[len(root) :].split("/") if w]
+    if method == "OPTIONS" and not words:
+        return Resource("web.capabilities", path=path, query=query)
+    return _studies(method, words, path, query)
+
+
+def _studies(method: str, words: Sequence[str], path: str, query: Query) -> Resource:
+    uids = dict(zip(("study", "series", "instance"), words[1:6:2], strict=False))
+    if method == "POST" and words[:1] == ["studies"] and len(words) <= 2:
+        return Resource("web.store", "study" if len(words) == 2 else "", uids.get("study", ""), path=path, query=query)
+    if method not in ("GET", "HEAD"):
+        return Resource("web.other", path=path, query=query)
+    shape = tuple("*" if i % 2 and i < 5 else w for i, w in enumerate(words))
+    if shape in _SEARCH:
+        name = _SEARCH[shape]
+        return Resource(f"web.search.{name}", study=uids.get("study", ""), series=_second(words, uids), search=name,
+                        path=path, query=query)  # fmt: skip
+    return _retrieve(words, uids, path, query)
+
+
+def _second(words: Sequence[str], uids: dict[str, str]) -> str:
+    return uids.get("series", "") if len(words) == 5 else ""
+
+
+def _retrieve(words: Sequence[str], uids: dict[str, str], path: str, query: Query) -> Resource:
+    names = ("studies", "series", "instances")
+    depth = 0
+    while 2 * depth + 1 < len(words) and depth < 3 and words[2 * depth] == names[depth]:
+        depth += 1
+    if not depth:
+        return Resource("web.other", path=path, query=query)
+    level: Level = ("study", "series", "instance")[depth - 1]  # type: ignore[assignment]
+    held = dict(list(uids.items())[:depth])
+    rest = list(words[2 * depth :])
+    if not rest:
+        return Resource("web.retrieve.instances", level, **held, path=path, query=query)
+    if level == "instance" and rest[0] == "frames" and len(rest) in (2, 3):
+        what = "frames" if len(rest) == 2 else _BELOW.get(rest[2], "")
+        if what in ("frames", "rendered", "thumbnail"):
+            return Resource(f"web.retrieve.{what}", "frames", **held, frames=rest[1], path=path, query=query)
+    if rest[0] in _BELOW and (len(rest) == 1 or rest[0] == "bulkdata"):
+        return Resource(f"web.retrieve.{_BELOW[rest[0]]}", level, **held, path=path, query=query)
+    return Resource("web.other", path=path, query=query)

@@ -1,0 +1,1 @@
+"""Readers of one run record. Must not know anything but harness."""

@@ -1,0 +1,1 @@
+"""Encoders of data sets: DICOM JSON Model, Native DICOM Model and bulk data, straight from stored octets."""

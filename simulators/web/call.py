@@ -1,0 +1,146 @@
+"""Knows one request as the handlers see it, and the reply they give back (PS3.18 8.1).
+
+Must not know resources or the archive.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from simulators.web import media, query
+from simulators.web.content import Gone, Piece, size, stream
+from simulators.web.negotiate import Acceptable, Offer, Selected
+from simulators.web.report import Problem, render
+
+log = logging.getLogger("simulators.web")
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+_UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*\Z", re.ASCII)
+
+
+class Call:
+    """One request. `root` is the Service Root Path, '' or beginning with a slash."""
+
+    def __init__(self, scope: Scope, receive: Receive, root: str) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.root = root
+        self.method: str = scope["method"]
+        self.headers = Headers(scope=scope)
+        self.words: dict[str, str] = scope.get("path_params", {})
+
+    @cached_property
+    def query(self) -> tuple[query.Parameter, ...]:
+        """The query parameters in order."""
+        return query.read(self.scope.get("query_string", b"").decode("latin-1"))
+
+    @cached_property
+    def base(self) -> str:
+        """The Base URI as the user agent addressed it, without a slash at its end (PS3.18 8.2)."""
+        host = self.headers.get("host", "")
+        if not _HOST.match(host):
+            server = self.scope.get("server") or ("localhost", None)
+            host = f"[{server[0]}]" if ":" in server[0] else server[0]
+            host += f":{server[1]}" if server[1] else ""
+        return f"{self.scope.get('scheme', 'http')}://{host}{self.root}"
+
+    @cached_property
+    def accept(self) -> tuple[media.Range, ...]:
+        """The members of the Accept field, () without one."""
+        return media.read_accept(self.headers.getlist("accept"))
+
+    @cached_property
+    def acceptable(self) -> Acceptable:
+        """The Acceptable Media Types; Problem 406 without an Accept field, whatever the parameter says (8.7.5)."""
+        if "accept" not in self.headers:
+            raise Problem(406, "The request has no Accept header field, which PS3.18 8.7.5 requires.")
+        wanted = [p.text() for p in self.query if p.name == "accept"]
+        return Acceptable(media.read_accept(wanted), self.accept)
+
+    def choose(self, offers: Sequence[Offer], *, bulk: bool = False) -> Selected:
+        """The Selected Media Type; Problem 400 for a mix of DICOM and rendered types, 406 for none (8.7.5, 8.7.8)."""
+        self.refuse_mix(bulk=bulk)
+        selected = self.acceptable.choose(offers)
+        if selected is None:
+            raise self.unacceptable(offers)
+        return selected
+
+    def refuse_mix(self, *, bulk: bool = False) -> None:
+        """Problem 400 when DICOM and rendered media types stand together (8.7.5)."""
+        if self.acceptable.mixed(bulk):
+            raise Problem(400, "Acceptable media types are DICOM or rendered ones, not both (PS3.18 8.7.5).")
+
+    def unacceptable(self, offers: Sequence[Offer]) -> Problem:
+        """Problem 406 that lists what is offered."""
+        lines = []
+        for offer in offers:
+            lines += [f"{offer.line}; transfer-syntax={s}" for s in offer.syntaxes] or [offer.line]
+        return Problem(406, "No acceptable media type is supported for this resource.", supported=lines)
+
+    def uid(self, name: str) -> str:
+        """A UID of the path, '' when the path has none; Problem 400 when it is no UID (PS3.5 9.1)."""
+        uid = self.words.get(name, "")
+        if name in self.words and not (len(uid) <= 64 and _UID.match(uid)):
+            raise Problem(400, f"{uid[:80]!r} in the path is not a UID (PS3.5 9.1).")
+        return uid
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. Content-Length is added when the size is known, the server frames the payload in chunks otherwise.
+
+    A reply without `type` has no payload.
+    """
+
+    status: int = 200
+    type: str = ""
+    pieces: Sequence[Piece] = ()
+    headers: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self._head()})
+        if scope["method"] == "HEAD" or not self.type:
+            await send({"type": "http.response.body", "body": b""})
+            return
+        try:
+            await self._body(send)
+        except Gone as problem:
+            # The head is out: an end that the server cannot complete is the only honest sign left.
+            log.warning("%s %s broken off: %s", scope["method"], scope["path"], problem)
+
+    def _head(self) -> list[tuple[bytes, bytes]]:
+        fields: list[tuple[str, str]] = []
+        if self.type:
+            fields.append(("content-type", self.type))
+            total = size(self.pieces)
+            if total is not None:
+                fields.append(("content-length", str(total)))
+        return [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in (*fields, *self.headers)]
+
+    async def _body(self, send: Send) -> None:
+        # One chunk behind, so that the last message says that it is the last and a small answer is one message.
+        before: bytes | None = None
+        async for chunk in stream(self.pieces):
+            if before is not None:
+                await _send(send, before, True)
+            before = chunk
+        await _send(send, before or b"", False)
+
+
+async def _send(send: Send, body: bytes, more: bool) -> None:
+    message: dict[str, Any] = {"type": "http.response.body", "body": body, "more_body": more}
+    await send(message)
+
+
+def failure(problem: Problem, accept: Sequence[media.Range]) -> Reply:
+    """The reply that carries the status report."""
+    type, octets = render(problem, accept)
+    return Reply(problem.status, type, (octets,), problem.headers)

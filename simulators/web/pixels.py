@@ -1,0 +1,175 @@
+"""Knows frames: where a native one lies, how an encapsulated one is cut out or decoded (PS3.5 8.2, A.4).
+
+Must not know HTTP or negotiation.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.encaps import get_frame
+from pydicom.pixels import get_decoder
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import UID
+
+from simulators.archive.held import Held
+from simulators.web import explicit
+from simulators.web.content import Piece, Slice, read
+from simulators.web.negotiate import EXPLICIT_LE, LOSSY, TYPE_OF
+
+log = logging.getLogger("simulators.web")
+
+# Implicit VR and big endian are never sent (8.7.3); deflated may be asked for by name but is nobody's default.
+NEVER = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"))
+
+
+class Undecodable(Exception):
+    """The pixel data cannot be decoded: no codec for it, or it is broken."""
+
+
+def decodable(held: Held) -> bool:
+    """Whether Explicit VR Little Endian can be made of the instance, as far as the syntax tells."""
+    if not held.encapsulated or not held.pixel_tag:
+        return True
+    try:
+        return bool(get_decoder(UID(held.transfer_syntax)).is_available)
+    except NotImplementedError:
+        return False
+
+
+def syntaxes(held: Held) -> tuple[tuple[str, ...], str]:
+    """The transfer syntaxes an application/dicom representation can have, best first, and the default one ('': none).
+
+    Without a parameter it is Explicit VR Little Endian, or the stored one when pixel data are lossy and cannot be
+    decoded here (8.7.3.4).
+    """
+    stored = held.transfer_syntax
+    if not decodable(held):
+        return (stored,), stored if stored in LOSSY else ""
+    if stored in NEVER or stored == EXPLICIT_LE:
+        return (EXPLICIT_LE,), EXPLICIT_LE
+    if held.deflated:
+        return (EXPLICIT_LE, stored), EXPLICIT_LE
+    return (stored, EXPLICIT_LE), EXPLICIT_LE
+
+
+def instance(held: Held, syntax: str) -> list[Piece]:
+    """The PS3.10 file of the instance in one of its `syntaxes`; Undecodable when its pixel data are broken."""
+    if syntax == held.transfer_syntax:
+        return [Slice(held.path, 0, held.size)]
+    if not held.encapsulated:
+        return explicit.instance(held)
+    return explicit.instance(held, _decoded(held)) if held.pixel_tag else explicit.relabelled(held)
+
+
+def _decoded(held: Held) -> explicit.Changes:
+    """The elements that decoding changes: pixel data and what describes them."""
+    try:
+        dataset = dcmread(held.path)
+        found = list(get_decoder(UID(held.transfer_syntax)).iter_array(dataset))
+    except Exception as problem:  # codecs raise what they like
+        raise Undecodable(str(problem)) from problem
+    if not found:
+        raise Undecodable("there is no frame")
+    shape: dict[str, Any] = dict(found[-1][1])
+    vr = "OB" if int(shape["bits_allocated"]) <= 8 else "OW"
+    changes: dict[int, explicit.Changed | None] = {
+        0x00280004: explicit.Changed("CS", str(shape["photometric_interpretation"]).encode("ascii")),
+        0x7FE00001: None,
+        0x7FE00002: None,
+        0x7FE00010: explicit.Changed(vr, b"".join(array.tobytes() for array, _ in found)),
+    }
+    if int(shape["samples_per_pixel"]) > 1:
+        changes[0x00280006] = explicit.Changed("US", int(shape["planar_configuration"]).to_bytes(2, "little"))
+    return changes
+
+
+def decoded_frame(held: Held, number: int) -> bytes:
+    """One frame, counted from 1, decoded in the way that `instance` decodes it; Undecodable when that fails."""
+    try:
+        return bytes(next(iter(iter_pixels(held.path, indices=[number - 1]))).tobytes())
+    except Exception as problem:  # codecs raise what they like
+        raise Undecodable(f"frame {number}: {problem}") from problem
+
+
+def decoded(held: Held) -> bytes:
+    """All frames decoded, one after the other."""
+    return b"".join(decoded_frame(held, number) for number in range(1, held.frames + 1))
+
+
+def encoded_frame(held: Held, number: int) -> bytes:
+    """One frame, counted from 1, as its compressed bit stream without fragment delimiters (8.7.3.3.2)."""
+    try:
+        with held.path.open("rb") as file:
+            dataset = dcmread(file, stop_before_pixels=True)
+            file.seek(12, 1)  # tag, VR, reserved and undefined length of the Pixel Data element
+            offsets = None
+            if "ExtendedOffsetTable" in dataset:
+                offsets = (dataset.ExtendedOffsetTable, dataset.ExtendedOffsetTableLengths)
+            return get_frame(file, number - 1, extended_offsets=offsets, number_of_frames=held.frames)
+    except OSError:
+        raise
+    except Exception as problem:  # broken fragments surface as errors of many kinds
+        raise Undecodable(f"frame {number}: {problem}") from problem
+
+
+def compressed_type(held: Held) -> str:
+    """The bulk data media type of the stored pixel data, '' when they are not compressed."""
+    return TYPE_OF.get(held.transfer_syntax, "") if held.pixel_tag else ""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How native frames follow each other: `bits` of one frame, without padding between them (PS3.5 8.1.1)."""
+
+    bits: int
+
+    @classmethod
+    def of(cls, held: Held) -> Geometry:
+        """Undecodable when the attributes that tell the size are missing or no numbers."""
+        attributes = json.loads(held.metadata.replace(b"\0", b""))
+        try:
+            samples = _number(attributes, "00280002")
+            bits = _number(attributes, "00280010") * _number(attributes, "00280011") * _number(attributes, "00280100")
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise Undecodable("Rows, Columns, Samples per Pixel or Bits Allocated is missing") from None
+        interpretation = (attributes.get("00280004", {}).get("Value") or [""])[0]
+        if interpretation == "YBR_FULL_422":
+            return cls(bits * 2)  # two of three colour samples are shared by two pixels (PS3.3 C.7.6.3.1.2)
+        return cls(bits * samples)
+
+
+def _number(attributes: dict[str, Any], tag: str) -> int:
+    return int(attributes[tag]["Value"][0])
+
+
+def native_frames(value: Slice | bytes, geometry: Geometry, numbers: Sequence[int]) -> list[Piece]:
+    """The frames of a native value field in the asked order; Undecodable when one lies beyond its end."""
+    return [_native(value, geometry.bits, number - 1) for number in numbers]
+
+
+def _native(value: Slice | bytes, bits: int, index: int) -> Piece:
+    first, shift = divmod(index * bits, 8)
+    last = -(-(index + 1) * bits // 8)
+    if last > (len(value) if isinstance(value, bytes) else value.size):
+        raise Undecodable(f"frame {index + 1} lies beyond the end of the pixel data")
+    piece: Slice | bytes
+    if isinstance(value, bytes):
+        piece = value[first:last]
+    else:
+        piece = Slice(value.path, value.start + first, last - first)
+    if not shift and not bits % 8:
+        return piece
+    return _shifted(piece, shift, bits)
+
+
+def _shifted(piece: Slice | bytes, shift: int, bits: int) -> bytes:
+    """The bits of one frame, beginning with the lowest bit of the first octet (8.7.3.3.1 note 2)."""
+    octets = piece if isinstance(piece, bytes) else read(piece)
+    number = int.from_bytes(octets, "little") >> shift & ((1 << bits) - 1)
+    return number.to_bytes(-(-bits // 8), "little")

@@ -1,0 +1,1 @@
+"""Rules of the data models (DICOM JSON, Native DICOM, PS3.10), whoever sent them. Must not know services."""
