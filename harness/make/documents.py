@@ -37,9 +37,7 @@ def _content(ds: Dataset, scene: Scene) -> None:
 
 
 def _text(concept: tuple[str, str, str], text: str, relation: str = "CONTAINS") -> Dataset:
-    return item(
-        RelationshipType=relation, ValueType="TEXT", ConceptNameCodeSequence=codes(concept), TextValue=text
-    )
+    return item(RelationshipType=relation, ValueType="TEXT", ConceptNameCodeSequence=codes(concept), TextValue=text)
 
 
 def _container(concept: tuple[str, str, str], children: list[Dataset]) -> Dataset:

@@ -240,7 +240,9 @@ def _bare_lf(sound: _Sound) -> Message:
     """Only line ends of the framing change; contents keep their octets."""
     out = [p if isinstance(p, bytes) else p.bytes() for p in _pieces(sound.parts, sound.style, sound.boundary)]
     framing = (p for p in _pieces(sound.parts, sound.style, sound.boundary))
-    lines = [text.replace(b"\r\n", b"\n") if isinstance(p, bytes) else text for p, text in zip(framing, out, strict=True)]
+    lines = [
+        text.replace(b"\r\n", b"\n") if isinstance(p, bytes) else text for p, text in zip(framing, out, strict=True)
+    ]
     return sound.message(b"".join(lines))
 
 

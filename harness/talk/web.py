@@ -168,10 +168,10 @@ def fault_of(error: BaseException) -> Fault:
 
 
 def _kind(error: BaseException) -> FaultKind:
+    if isinstance(error, _NoTls):
+        return "tls"
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return "tls"
         if isinstance(cause, socket.gaierror):
             return "name"
         cause = cause.__cause__ or cause.__context__
@@ -182,6 +182,10 @@ def _kind(error: BaseException) -> FaultKind:
     # h11 says so in words only: the peer went away in the middle of a message
     gone = any(words in str(error) for words in ("closed connection", "disconnected"))
     return "protocol" if isinstance(error, httpcore.ProtocolError) and not gone else "reset"
+
+
+class _NoTls(httpcore.ConnectError):
+    """The connection stands, but no TLS session came about on it."""
 
 
 class _Stream:
@@ -269,7 +273,10 @@ class _TappedStream(httpcore.NetworkStream):
     def start_tls(self, ssl_context: ssl.SSLContext, server_hostname: str | None = None,
                   timeout: float | None = None) -> httpcore.NetworkStream:  # fmt: skip
         limit = min(timeout if timeout is not None else 60.0, self._tap.deadline.left) or 0.001
-        return _TappedStream(self._under.start_tls(ssl_context, server_hostname, limit), self._tap)
+        try:
+            return _TappedStream(self._under.start_tls(ssl_context, server_hostname, limit), self._tap)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            raise _NoTls(str(error)) from error
 
     def get_extra_info(self, info: str) -> Any:
         return self._under.get_extra_info(info)

@@ -34,7 +34,7 @@ CODES: dict[str, str] = {
     "json.vr-type": "vr is a string (PS3.18 F.2.2).",
     "json.vr-unknown": "vr is one of the 34 Value Representations (PS3.18 Table F.2.3-1).",
     "json.vr-dictionary": "vr is one that PS3.6 gives the attribute (PS3.18 F.2.2; PS3.6 6).",
-    "json.unknown-member": "An attribute object has vr, Value, BulkDataURI, InlineBinary and no other member (PS3.18 F.2.2).",
+    "json.unknown-member": "An attribute object has no member that F.2.2 does not name (PS3.18 F.2.2).",
     "json.content-exclusive": "At most one of Value, BulkDataURI, InlineBinary is there (PS3.18 F.2.2).",
     "json.value-array": "Value is an array (PS3.18 F.2.2).",
     "json.value-empty-array": "An attribute of length zero has no Value at all (PS3.18 F.2.5).",
@@ -263,7 +263,7 @@ class _Walk:
             self._person_name(value, where)
         elif isinstance(value, str) and code not in _NUMBERS:
             self._string(code, value, where)
-        elif code in vr.STRINGS and code not in _NUMBER_OR_STRING or code == "AT":
+        elif (code in vr.STRINGS and code not in _NUMBER_OR_STRING) or code == "AT":
             self.flaw("json.value-type", where, _show(value), "a string")
         elif isinstance(value, bool) or not isinstance(value, int | float):
             self.flaw("json.value-type", where, _show(value), "a number")
@@ -373,7 +373,7 @@ def _type(value: Any) -> str:
 def _show(value: Any) -> str:
     """A value for people: its type, and itself when it is short."""
     if isinstance(value, str):
-        return f"the string {ascii(value[:60])}"
+        return f"the string {value[:60]!a}"
     if isinstance(value, dict | list):
         return f"an {_type(value)}"
     if value is None or isinstance(value, bool):

@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from simulators.web import media, query
-from simulators.web.content import Gone, Piece, size, stream
+from simulators.web.content import Broken, Piece, size, stream
 from simulators.web.negotiate import Acceptable, Offer, Selected
 from simulators.web.report import Problem, render
 
@@ -52,6 +52,12 @@ class Call:
             host += f":{server[1]}" if server[1] else ""
         return f"{self.scope.get('scheme', 'http')}://{host}{self.root}"
 
+    @property
+    def location(self) -> str:
+        """The URL of the Target Resource, without query parameters."""
+        path = self.scope.get("raw_path") or self.scope["path"].encode()
+        return self.base + path.decode("latin-1").partition("?")[0].removeprefix(self.root)
+
     @cached_property
     def accept(self) -> tuple[media.Range, ...]:
         """The members of the Accept field, () without one."""
@@ -62,8 +68,9 @@ class Call:
         """The Acceptable Media Types; Problem 406 without an Accept field, whatever the parameter says (8.7.5)."""
         if "accept" not in self.headers:
             raise Problem(406, "The request has no Accept header field, which PS3.18 8.7.5 requires.")
-        wanted = [p.text() for p in self.query if p.name == "accept"]
-        return Acceptable(media.read_accept(wanted), self.accept)
+        wanted = media.read_accept([p.text() for p in self.query if p.name == "accept"])
+        # 8.3.3.1: the accept parameter has no wildcards, so such members there are not valid and ignored.
+        return Acceptable(tuple(r for r in wanted if not r.name.endswith("/*")), self.accept)
 
     def choose(self, offers: Sequence[Offer], *, bulk: bool = False) -> Selected:
         """The Selected Media Type; Problem 400 for a mix of DICOM and rendered types, 406 for none (8.7.5, 8.7.8)."""
@@ -106,15 +113,20 @@ class Reply:
     headers: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. The first chunk is made before the head leaves: what fails until then can still be told."""
+        chunks = stream(self.pieces if self.type and scope["method"] != "HEAD" else ())
+        chunk = await anext(chunks, b"")
         await send({"type": "http.response.start", "status": self.status, "headers": self._head()})
-        if scope["method"] == "HEAD" or not self.type:
-            await send({"type": "http.response.body", "body": b""})
-            return
         try:
-            await self._body(send)
-        except Gone as problem:
+            # One chunk behind, so that the last message says that it is the last and a small answer is one message.
+            async for following in chunks:
+                await _send(send, chunk, True)
+                chunk = following
+        except Broken as problem:
             # The head is out: an end that the server cannot complete is the only honest sign left.
             log.warning("%s %s broken off: %s", scope["method"], scope["path"], problem)
+            return
+        await _send(send, chunk, False)
 
     def _head(self) -> list[tuple[bytes, bytes]]:
         fields: list[tuple[str, str]] = []
@@ -124,15 +136,6 @@ class Reply:
             if total is not None:
                 fields.append(("content-length", str(total)))
         return [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in (*fields, *self.headers)]
-
-    async def _body(self, send: Send) -> None:
-        # One chunk behind, so that the last message says that it is the last and a small answer is one message.
-        before: bytes | None = None
-        async for chunk in stream(self.pieces):
-            if before is not None:
-                await _send(send, before, True)
-            before = chunk
-        await _send(send, before or b"", False)
 
 
 async def _send(send: Send, body: bytes, more: bool) -> None:

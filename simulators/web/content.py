@@ -34,8 +34,12 @@ class Later:
 Piece = bytes | Slice | Later
 
 
-class Gone(Exception):
-    """A file was replaced or cut short while it was being sent."""
+class Broken(Exception):
+    """Octets that were promised cannot be had."""
+
+
+class Gone(Broken):
+    """A file was replaced or cut short since it was selected; selecting again may help."""
 
 
 def size(pieces: Iterable[Piece]) -> int | None:

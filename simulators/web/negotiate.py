@@ -93,9 +93,11 @@ class Acceptable:
 
     def choose(self, offers: Sequence[Offer]) -> Selected | None:
         """The Selected Media Type and Transfer Syntax of 8.7.8; None stands for 406."""
-        # 8.3.3.1: the accept parameter has no wildcards, so such members there are not valid and ignored.
-        explicit = tuple(r for r in self.parameter if not r.name.endswith("/*"))
-        return _best(explicit, offers) or _best(self.field, offers)
+        return _best(self.parameter, offers) or _best(self.field, offers)
+
+    def rounds(self) -> tuple[Acceptable, Acceptable]:
+        """The parameter alone, then the field alone: the field counts only where the parameter gives nothing."""
+        return Acceptable(parameter=self.parameter), Acceptable(field=self.field)
 
 
 def _root(range: Range) -> str:

@@ -18,8 +18,9 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from simulators.archive.held import Held
+from simulators.model.bulk import fragments
 from simulators.web import explicit
-from simulators.web.content import Piece, Slice, read
+from simulators.web.content import Broken, Gone, Piece, Slice, read
 from simulators.web.negotiate import EXPLICIT_LE, LOSSY, TYPE_OF
 
 log = logging.getLogger("simulators.web")
@@ -28,7 +29,7 @@ log = logging.getLogger("simulators.web")
 NEVER = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"))
 
 
-class Undecodable(Exception):
+class Undecodable(Broken):
     """The pixel data cannot be decoded: no codec for it, or it is broken."""
 
 
@@ -102,8 +103,24 @@ def decoded(held: Held) -> bytes:
     return b"".join(decoded_frame(held, number) for number in range(1, held.frames + 1))
 
 
-def encoded_frame(held: Held, number: int) -> bytes:
-    """One frame, counted from 1, as its compressed bit stream without fragment delimiters (8.7.3.3.2)."""
+def encoded_frame(held: Held, number: int) -> list[Piece]:
+    """One frame, counted from 1, as its compressed bit stream without fragment delimiters (8.7.3.3.2).
+
+    A video is one stream, whatever the number (8.7.3.3).
+    """
+    try:
+        found = fragments(held)[1:]
+        if held.frames <= 1 or compressed_type(held).startswith("video/"):
+            return [Slice(held.path, at, length) for at, length in found]
+        if len(found) == held.frames:
+            return [Slice(held.path, *found[number - 1])]
+        return [_cut(held, number)]
+    except OSError as problem:
+        raise Gone(str(problem)) from problem
+
+
+def _cut(held: Held, number: int) -> bytes:
+    """A frame of several fragments, which an offset table or the end of the stream in them tells apart."""
     try:
         with held.path.open("rb") as file:
             dataset = dcmread(file, stop_before_pixels=True)

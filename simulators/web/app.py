@@ -1,0 +1,157 @@
+"""Knows which handler answers which resource and method, and turns whatever goes wrong into an answer (PS3.18 10.3).
+
+Must not know what the handlers do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from harness.context import unknown_edition
+from simulators.web import bulkdata, retrieve
+from simulators.web.call import Call, Reply, failure
+from simulators.web.capabilities import capabilities
+from simulators.web.content import Broken, Gone
+from simulators.web.report import Problem
+from simulators.web.search import search
+from simulators.web.service import Service
+from simulators.web.store import Disconnected, store
+
+log = logging.getLogger("simulators.web")
+
+Handler = Callable[[Call, Service], Awaitable[Reply]]
+
+_STUDY = "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+_FRAMES = _INSTANCE + "/frames/{frames}"
+_UNSIMULATED = ("rendered", "thumbnail", "renderedmpr", "rendered3d")
+
+
+def web(service: Service) -> ASGIApp:
+    """The ASGI application of the Studies service; ValueError for an edition or a root path that makes no sense."""
+    problem = unknown_edition(service.edition)
+    if problem:
+        raise ValueError(problem)
+    if service.root and (not service.root.startswith("/") or service.root.endswith("/")):
+        raise ValueError(f"The root path {service.root!r} begins with a slash and does not end with one.")
+    routes: list[BaseRoute] = [
+        Route(service.root + path, endpoint=Resource(service, methods)) for path, methods in _resources().items()
+    ]
+    return _Http(Router(routes, redirect_slashes=False, default=Resource(service, {})))
+
+
+def _resources() -> dict[str, dict[str, Handler]]:
+    """Handlers by path template below the base and method."""
+    resources: dict[str, dict[str, Handler]] = {
+        "/": {"OPTIONS": capabilities},
+        "/studies": {"GET": _search("studies"), "POST": store},
+        "/series": {"GET": _search("series")},
+        "/instances": {"GET": _search("instances")},
+        _STUDY: {"GET": retrieve.instances, "POST": store},
+        _STUDY + "/series": {"GET": _search("study-series")},
+        _STUDY + "/instances": {"GET": _search("study-instances")},
+        _SERIES: {"GET": retrieve.instances},
+        _SERIES + "/instances": {"GET": _search("series-instances")},
+        _INSTANCE: {"GET": retrieve.instances},
+        _INSTANCE + "/bulkdata/{path:path}": {"GET": bulkdata.value},
+        _FRAMES: {"GET": bulkdata.frames},
+    }
+    for place in (_STUDY, _SERIES, _INSTANCE):
+        resources[place + "/metadata"] = {"GET": retrieve.metadata}
+        resources[place + "/bulkdata"] = {"GET": bulkdata.everything}
+        resources[place + "/pixeldata"] = {"GET": bulkdata.pixeldata}
+    for place in (_STUDY, _SERIES, _INSTANCE, _FRAMES):
+        resources.update({f"{place}/{word}": {"GET": _unsimulated} for word in _UNSIMULATED})
+    return {"": resources["/"], **resources}
+
+
+def _search(resource: str) -> Handler:
+    return partial(search, resource=resource)
+
+
+async def _unsimulated(call: Call, service: Service) -> Reply:
+    raise Problem(404, "Rendered and thumbnail resources are not simulated yet.")
+
+
+class Resource:
+    """Answers the requests to one resource; without methods, those to what is no resource."""
+
+    def __init__(self, service: Service, methods: Mapping[str, Handler]) -> None:
+        self.service = service
+        self.methods = dict(methods)
+        if "GET" in self.methods:
+            self.methods["HEAD"] = self.methods["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(scope, receive, self.service.root)
+        watched = _Watched(send)
+        try:
+            await self._answer(call, watched)
+        except Disconnected:
+            return
+        except Exception as error:
+            if watched.started:
+                raise
+            await failure(_problem(error, call), call.accept)(scope, receive, send)
+
+    async def _answer(self, call: Call, send: _Watched) -> None:
+        handler = self._handler(call)
+        try:
+            await (await handler(call, self.service))(call.scope, call.receive, send)
+        except (Gone, FileNotFoundError):
+            # An instance was replaced between being selected and being read: its new file is found by asking again.
+            if send.started or call.method not in ("GET", "HEAD"):
+                raise
+            await (await handler(call, self.service))(call.scope, call.receive, send)
+
+    def _handler(self, call: Call) -> Handler:
+        if not self.methods:
+            raise Problem(404, f"There is no resource at {call.scope['path'][:200]!r}.")
+        handler = self.methods.get(call.method)
+        if handler is None:
+            allowed = ", ".join(sorted(self.methods))
+            raise Problem(405, f"{call.method[:40]} is not supported here.", headers=[("allow", allowed)])
+        return handler
+
+
+class _Watched:
+    """Passes messages on and remembers whether the head of the answer has left."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        self.started = True
+        await self._send(message)
+
+
+def _problem(error: Exception, call: Call) -> Problem:
+    """What to tell about an exception; one that nobody foresaw is our fault and goes to the log."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Gone | FileNotFoundError):
+        return Problem(503, "The instance is being replaced.", temporary=True)
+    if isinstance(error, Broken):
+        return Problem(406, f"No acceptable representation can be made: {error}.")
+    log.error("%s %s failed", call.method, call.scope["path"], exc_info=error)
+    return Problem(500, "The origin server met a condition that it did not expect; its log says more.")
+
+
+class _Http:
+    """Lets only HTTP requests through: other kinds of connection have no answer here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})

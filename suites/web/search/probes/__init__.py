@@ -1,0 +1,1 @@
+"""Provoke searches of every kind and judge none. Must not know simulators."""
