@@ -100,7 +100,7 @@ class Judge:
                 tally.error = tally.error or traceback.format_exc()
                 self.on_error(rule.id, f"at exchange {exchanges[-1].seq}\n{traceback.format_exc()}")
                 continue
-            met += [(rule.id, f) for f in _count(tally, findings, exchanges)]
+            met += [(rule.id, f) for f in _count(tally, findings, exchanges, _service(kind))]
         return met
 
     def _for_kind(self, over: type, kind: str) -> list[Rule[Any]]:
@@ -175,10 +175,9 @@ class Judge:
             self.on_error(name, traceback.format_exc())
 
 
-def _count(tally: Tally, findings: list[Finding], exchanges: Sequence[Exchange]) -> list[Finding]:
+def _count(tally: Tally, findings: list[Finding], exchanges: Sequence[Exchange], service: str) -> list[Finding]:
     """Add one judgement to the tally; the findings with their exchange filled in."""
     last = exchanges[-1]
-    service = _service(last)
     tally.exercised[service] = tally.exercised.get(service, 0) + 1
     if len(tally.samples) < KEEP_SAMPLES:
         tally.samples += [x.seq for x in exchanges][: KEEP_SAMPLES - len(tally.samples)]
@@ -195,8 +194,8 @@ def _count(tally: Tally, findings: list[Finding], exchanges: Sequence[Exchange])
     return placed
 
 
-def _service(x: Exchange) -> str:
-    words = x.kind.split(".")
+def _service(kind: str) -> str:
+    words = kind.split(".")
     return words[1] if len(words) > 1 else "http"
 
 

@@ -125,9 +125,9 @@ class Rule(Generic[Subject]):
 
     @property
     def service(self) -> str:
-        """The service for the report's matrix: the second word of the kind, 'http' for what holds everywhere."""
-        words = self.on.split(".")
-        return words[1] if len(words) > 1 else "http"
+        """The service for the report's matrix: the second word of the kind, 'http' for what holds in several."""
+        services = {on.split(".")[1] if "." in on else "http" for on in self.on.split("|")}
+        return services.pop() if len(services) == 1 else "http"
 
     def applies_in(self, edition: str) -> bool:
         """Editions compare as words: 2020c < 2023e < 2024e."""

@@ -5,12 +5,10 @@ Must not know transactions.
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,24 +17,14 @@ from harness.context import DEFAULT_EDITION
 from harness.exchange import Exchange
 from simulators.archive.archive import Archive
 from simulators.doors import Doors, Mutate
+from simulators.line import Served
 from simulators.relay import Wire, relay
 from simulators.web.app import web
 from simulators.web.service import Service
 
-log = logging.getLogger("simulators.serve")
-
 BACKLOG = 512
 KEEP_ALIVE = 75  # seconds that an idle connection is kept
 STOP = 5.0  # seconds that requests in progress get when the server stops
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running door. `url` is the Base URI, without a slash at its end."""
-
-    url: str
-    host: str
-    port: int
 
 
 def door(
@@ -48,7 +36,7 @@ def door(
 ) -> ASGIApp:
     """The application with whatever is to happen where answers leave."""
     app = web(Service(archive, root, edition))
-    return Doors(app, root=root, mutate=mutate, observe=observe) if mutate or observe else app
+    return Doors(app, base=root, mutate=mutate, observe=observe) if mutate or observe else app
 
 
 @contextmanager
@@ -70,10 +58,10 @@ def serve(
     app = door(archive, base.rstrip("/"), edition, mutate, observe)
     if wire is None:
         with running(app, host, port) as address:
-            yield _served(address, base)
+            yield Served.at(address, base)
         return
     with running(app, "127.0.0.1", 0) as inner, relay(inner, host=host, port=port, wire=wire) as address:
-        yield _served(address, base)
+        yield Served.at(address, base)
 
 
 def run_forever(
@@ -90,7 +78,7 @@ def run_forever(
     app = door(archive, base.rstrip("/"), edition, mutate, observe)
     with _listening(host, port) as listener:
         address = listener.getsockname()[:2]
-        server = _Server(app, lambda: ready(_served(address, base)) if ready else None)
+        server = _Server(app, lambda: ready(Served.at(address, base)) if ready else None)
         server.run(sockets=[listener])
 
 
@@ -130,12 +118,6 @@ def _listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _served(address: tuple[str, int], base: str) -> Served:
-    host, port = address
-    shown = f"[{host}]" if ":" in host else host
-    return Served(f"http://{shown}:{port}{base.rstrip('/')}", host, port)
-
-
 class _Server(uvicorn.Server):
     """Tells when it accepts connections."""
 
@@ -146,7 +128,7 @@ class _Server(uvicorn.Server):
             ws="none",
             access_log=False,
             log_config=None,
-            log_level="error",
+            log_level="critical",
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE,

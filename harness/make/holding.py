@@ -18,11 +18,42 @@ from harness.make.sample import Sample
 Level = Literal["study", "series", "instance"]
 
 STUDY_TAGS = frozenset(
-    """00080005 00080020 00080030 00080050 00080056 00080061 00080090 00080201 00081030 00100010 00100020 00100030
-    00100040 00101010 0020000D 00200010 00201206 00201208""".split()
+    [
+        "00080005",
+        "00080020",
+        "00080030",
+        "00080050",
+        "00080056",
+        "00080061",
+        "00080090",
+        "00080201",
+        "00081030",
+        "00100010",
+        "00100020",
+        "00100030",
+        "00100040",
+        "00101010",
+        "0020000D",
+        "00200010",
+        "00201206",
+        "00201208",
+    ]
 )
 SERIES_TAGS = frozenset(
-    "00080005 00080060 00080201 0008103E 00180015 0020000D 0020000E 00200011 00201209 00400244 00400245 00400275".split()
+    [
+        "00080005",
+        "00080060",
+        "00080201",
+        "0008103E",
+        "00180015",
+        "0020000D",
+        "0020000E",
+        "00200011",
+        "00201209",
+        "00400244",
+        "00400245",
+        "00400275",
+    ]
 )
 _UID = re.compile(r"(?=.{1,64}\Z)[0-9]+(\.[0-9]+)*\Z")  # looser than PS3.5 9.1: what a product holds is to be asked for
 
@@ -201,10 +232,10 @@ def _uid(row: Attributes, tag: str) -> str:
 
 
 def _entity(uids: tuple[str, ...], row: Attributes) -> Entity:
-    if len(uids) < 3:
-        level: Level = "study" if len(uids) == 1 else "series"
-        return Entity(level, *uids, attrs=row)
-    return Entity("instance", *uids, attrs=row, frames=_frames(row), transfer_syntax=_transfer_syntax(row))
+    study, series, instance = (*uids, "", "")[:3]
+    if instance:
+        return Entity("instance", study, series, instance, row, _frames(row), _transfer_syntax(row))
+    return Entity("series" if series else "study", study, series, attrs=row)
 
 
 def _frames(row: Attributes) -> int:

@@ -1,4 +1,4 @@
-"""Knows how to write multipart/related bodies with every legal freedom, and with named faults (RFC 2046 5.1; PS3.18 8.6.1.2).
+"""Knows how to write multipart/related bodies: every legal freedom, named faults (RFC 2046 5.1; PS3.18 8.6.1.2).
 
 Must not know what the parts mean or how a body is sent; it shares nothing with the strict reader.
 """
@@ -88,7 +88,7 @@ STYLES: dict[str, Style] = {
 
 
 class BoundaryInContent(ValueError):
-    """The boundary that a style names stands behind two dashes in one of the contents, so the message would be false."""
+    """The boundary that a style names begins a line of one of the contents: the message would be false."""
 
 
 def multipart(parts: Sequence[Part], style: Style = STYLES["plain"], root: str = "") -> Message:
@@ -238,12 +238,8 @@ def _wrong_boundary(sound: _Sound) -> Message:
 
 def _bare_lf(sound: _Sound) -> Message:
     """Only line ends of the framing change; contents keep their octets."""
-    out = [p if isinstance(p, bytes) else p.bytes() for p in _pieces(sound.parts, sound.style, sound.boundary)]
-    framing = (p for p in _pieces(sound.parts, sound.style, sound.boundary))
-    lines = [
-        text.replace(b"\r\n", b"\n") if isinstance(p, bytes) else text for p, text in zip(framing, out, strict=True)
-    ]
-    return sound.message(b"".join(lines))
+    pieces = _pieces(sound.parts, sound.style, sound.boundary)
+    return sound.message(b"".join(p.replace(b"\r\n", b"\n") if isinstance(p, bytes) else p.bytes() for p in pieces))
 
 
 def _zero_parts(sound: _Sound) -> Message:

@@ -1,4 +1,4 @@
-"""Knows how to make QIDO-RS questions over a holding, as Hypothesis strategies that shrink to short ones (PS3.18 10.6.1).
+"""Knows how to make QIDO-RS questions over a holding: Hypothesis strategies that shrink to short ones (PS3.18 10.6.1).
 
 Must not know what a right answer is, nor how a question is sent.
 """
@@ -26,6 +26,8 @@ Value = str | tuple[str, ...] | None  # one value, a comma-separated list, or a 
 # what a question is about; it travels as %2B.
 SAFE = "-._~*?:@/!$'();"
 UNKNOWN_UID = "2.25.1"
+DATE, TIME = (key for key in keys_for("studies") if key.keyword in ("StudyDate", "StudyTime"))
+COMBINED = Key((), (), "DT", "study")  # stands for the pair of them
 WILD = ("LO", "SH", "PN", "CS")  # VRs of keys that know Wild Card Matching
 LONGEST = 256  # characters; a longer value makes no better question
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,12}\Z")
@@ -87,13 +89,14 @@ def queries(
         raise ValueError("Nothing is held below which one of these resources could be searched.")
     resource = draw(st.sampled_from(open_resources))
     parent = draw(st.sampled_from(_parents(holding, resource)))
-    chosen = draw(st.lists(st.sampled_from(keys_for(resource)), max_size=max_keys, unique=True))
+    chosen = draw(st.lists(st.sampled_from(_choices(holding, resource)), max_size=max_keys, unique=True))
     parameters: list[tuple[str, Value]] = []
     for key in chosen:
-        name = key.spelled(draw(st.sampled_from(_spellings(key))))
-        parameters.append((name, draw(forms(key, _candidates(holding, resource, parent, key)))))
-    if draw(st.integers(0, 4)) == 4:
-        parameters = _combined(draw, holding, resource, parameters)
+        if key is COMBINED:
+            parameters += draw(_combined(_moments(holding)))
+        elif COMBINED not in chosen or key.keyword not in ("StudyDate", "StudyTime"):
+            name = key.spelled(draw(st.sampled_from(_spellings(key))))
+            parameters.append((name, draw(forms(key, _candidates(holding, resource, parent, key)))))
     parameters += draw(_includes(resource))
     if paging:
         parameters += draw(_paging())
@@ -127,12 +130,12 @@ def _candidates(holding: Holding, resource: str, parent: Entity | None, key: Key
 
 def _askable(key: Key, text: str) -> bool:
     """Whether a value can be asked for by Single Value Matching; a found one may be anything at all."""
-    if len(text) > LONGEST or any("\ud800" <= character <= "\udfff" for character in text):
+    if not text or len(text) > LONGEST or any("\ud800" <= character <= "\udfff" for character in text):
         return False
     forbidden = {"DA": "-", "TM": "-", "UI": ",/"}.get(key.vr, "*?\\")
     if key.vr == "IS" and not WHOLE_NUMBER.match(text):
         return False
-    return bool(text) and not set(text) & set(forbidden)
+    return not set(text) & set(forbidden)
 
 
 def forms(key: Key, held: Sequence[str]) -> SearchStrategy[Value]:
@@ -198,31 +201,33 @@ def _wildcards(value: SearchStrategy[str]) -> SearchStrategy[Value]:
             "middle": f"{text[: at // 2]}*{text[at:]}",
             "within": f"*{text[at // 2 : at + 1]}*",
             "single": f"{text[:at]}?{text[at + 1 :]}",
-            "only": "*",
         }
         return shapes[form]
 
-    names = ("only", "prefix", "suffix", "single", "within", "middle")
-    return st.tuples(value, st.integers(0, 100), st.sampled_from(names)).map(cut)
+    names = ("prefix", "suffix", "single", "within", "middle")
+    return st.one_of(st.just("*"), st.tuples(value, st.integers(0, 100), st.sampled_from(names)).map(cut))
 
 
-def _combined(
-    draw: DrawFn, holding: Holding, resource: str, parameters: list[tuple[str, Value]]
-) -> list[tuple[str, Value]]:
+def _choices(holding: Holding, resource: str) -> tuple[Key, ...]:
+    """The keys of a resource, and the pair of date and time where a study is searched and has both."""
+    keys = keys_for(resource)
+    return (*keys, COMBINED) if "study" in SEARCH_LEVELS[resource] and _moments(holding) else keys
+
+
+def _moments(holding: Holding) -> list[tuple[str, str]]:
+    """Study Date and Study Time of the studies that have both."""
+    pairs = [(entity.attribute(DATE.path), entity.attribute(TIME.path)) for entity in holding.studies]
+    return [pair for pair in pairs if _askable(DATE, pair[0]) and _askable(TIME, pair[1])]
+
+
+@st.composite
+def _combined(draw: DrawFn, moments: Sequence[tuple[str, str]]) -> list[tuple[str, Value]]:
     """Study Date and Study Time with ranges of one form, which match as one moment (8.3.4.1.1; C.2.2.2.5.4)."""
-    if "study" not in SEARCH_LEVELS[resource]:
-        return parameters
-    moments = [(e.attribute("00080020"), e.attribute("00080030")) for e in holding.studies]
-    moments = [(date, time) for date, time in moments if date and time]
-    if not moments:
-        return parameters
     low, high = sorted((draw(st.sampled_from(moments)), draw(st.sampled_from(moments))))
     form = draw(st.sampled_from(("{0}-{1}", "{0}-", "-{1}")))
-    taken = {"StudyDate", "StudyTime", "00080020", "00080030"}
-    kept = [(name, value) for name, value in parameters if name not in taken]
     # Who does not combine reads the pair attribute by attribute, and then the times have to be in order too.
     times = sorted((low[1], high[1]))
-    return [*kept, ("StudyDate", form.format(low[0], high[0])), ("StudyTime", form.format(*times))]
+    return [("StudyDate", form.format(low[0], high[0])), ("StudyTime", form.format(*times))]
 
 
 @st.composite

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydicom.uid import UID_dictionary
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from harness.wire.uri import valid_uid
 from simulators.archive.held import (
@@ -116,10 +116,14 @@ def _agree(source: Source, meta: Meta, known: Stored, study: str | None) -> None
         raise _refused(known, SOP_CLASS_NOT_SUPPORTED, f"{known.sop_class} is no Storage SOP Class known here")
     for tag, meta_tag in ((_SOP_CLASS, 0x00020002), (_SOP_INSTANCE, 0x00020003)):
         if meta.text(meta_tag) != source.text(tag):
-            detail = f"{_NAMES[tag]} is {source.text(tag)}, but {meta.text(meta_tag)[:80]!r} in the File Meta Information"
+            detail = (
+                f"{_NAMES[tag]} is {source.text(tag)}, but {meta.text(meta_tag)[:80]!r} in the File Meta Information"
+            )
             raise _refused(known, DOES_NOT_MATCH, detail)
     if study is not None and known.study != study:
-        raise _refused(known, DOES_NOT_MATCH, f"Study Instance UID is {known.study}, but {study} was asked to be stored")
+        raise _refused(
+            known, DOES_NOT_MATCH, f"Study Instance UID is {known.study}, but {study} was asked to be stored"
+        )
 
 
 def _summary(source: Source, meta: Meta, known: Stored, size: int) -> Checked:

@@ -5,6 +5,7 @@ Must not know what is written into it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from pathlib import Path
@@ -21,16 +22,23 @@ class Incoming:
     def __init__(self, folder: Path) -> None:
         self.path = folder / f"{uuid.uuid4().hex}.part"
         self.size = 0
+        self._digest = hashlib.sha256()
         # unbuffered: chunks come large from the network, and a reader must see every octet at once
         self._file = self.path.open("xb", buffering=0)
 
     def write(self, chunk: bytes | bytearray | memoryview) -> int:
         """Append a chunk; OSError when the disk is full, ValueError after `close`."""
         left = memoryview(chunk)
+        self._digest.update(left)
         while left:
             left = left[self._file.write(left) :]
         self.size += len(chunk)
         return len(chunk)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of what was written so far."""
+        return self._digest.digest()
 
     def close(self) -> None:
         """No more octets follow; may be called again."""

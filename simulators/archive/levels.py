@@ -50,16 +50,13 @@ DERIVED: Final = {
     MODALITIES_IN_STUDY: "study", SERIES_OF_STUDY: "study", INSTANCES_OF_STUDY: "study",
     INSTANCES_OF_SERIES: "series", AVAILABLE_SYNTAX: "instance",
 }  # fmt: skip
-_LEVEL: Final = (
-    dict.fromkeys((_PATIENT + _STUDY).split(), "study") | dict.fromkeys(_SERIES.split(), "series") | DERIVED
-)
+_LEVEL: Final = dict.fromkeys((_PATIENT + _STUDY).split(), "study") | dict.fromkeys(_SERIES.split(), "series") | DERIVED
 
 # Tables 10.6.3-3 to -5: what stands in every answer, empty if need be (types U and R) ...
 ALWAYS: Final = {
-    "study": ("00080020 00080030 00080050 00080061 00080090 00100010 00100020 00100030 00100040 0020000D 00200010 "
-              "00201206 00201208").split(),
-    "series": "00080060 0020000E 00200011 00201209".split(),
-    "instance": "00080016 00080018 00200013".split(),
+    "study": ["00080020", "00080030", "00080050", "00080061", "00080090", "00100010", "00100020", "00100030", "00100040", "0020000D", "00200010", "00201206", "00201208"],
+    "series": ["00080060", "0020000E", "00200011", "00201209"],
+    "instance": ["00080016", "00080018", "00200013"],
 }  # fmt: skip
 # ... and what stands there when it is known (type C). Where an instance may be asked for, the archive knows its syntax.
 IF_KNOWN: Final = {
@@ -77,8 +74,21 @@ BESIDE: Final = frozenset(
 NEVER_MATCHED: Final = frozenset(("00080005", TIMEZONE))
 # Of the request or of the archive's state, not of an instance: not offered here.
 _NOT_OFFERED = frozenset(
-    "00080052 00080053 00080054 00080062 00080063 0008041B 0008041C 00080429 00081190 00083001 00201200 00201202 "
-    "00201204".split()
+    [
+        "00080052",
+        "00080053",
+        "00080054",
+        "00080062",
+        "00080063",
+        "0008041B",
+        "0008041C",
+        "00080429",
+        "00081190",
+        "00083001",
+        "00201200",
+        "00201202",
+        "00201204",
+    ]
 )
 
 

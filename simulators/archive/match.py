@@ -26,11 +26,11 @@ from simulators.model.scan import dictionary_vr
 Attribute = Mapping[str, Any]  # {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]}
 Entity = Mapping[str, Attribute]  # tag -> attribute, as far as it has any
 
-WILD = frozenset("AE CS LO LT PN SH ST UC UR UT".split())  # PS3.4 C.2.2.2.4
+WILD = frozenset(["AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])  # PS3.4 C.2.2.2.4
 _TEMPORAL = frozenset(("DA", "TM", "DT"))
-_BINARY = frozenset("OB OD OF OL OV OW".split())
-_WHOLE = frozenset("IS SL SS SV UL US UV".split()) | {"US or SS"}
-_DECIMAL = frozenset("DS FD FL".split())
+_BINARY = frozenset(["OB", "OD", "OF", "OL", "OV", "OW"])
+_WHOLE = frozenset(["IS", "SL", "SS", "SV", "UL", "US", "UV"]) | {"US or SS"}
+_DECIMAL = frozenset(["DS", "FD", "FL"])
 _AGE = re.compile(r"[0-9]{3}[DWMY]\Z")
 _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,64}\.?[0-9]{0,64}|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,3})?\Z")

@@ -139,6 +139,8 @@ def read_range(vr: VR, text: str, zone: timedelta | None = None) -> Range | None
     In a DT the hyphen may also begin an offset. The split whose two sides are values in ascending order is taken;
     a text that has none is read as one value with its negative offset.
     """
+    if len(text) > 100:  # two DT at their longest, with room
+        return None
     readings: list[Range] = []
     for at in (i for i, character in enumerate(text) if character == "-"):
         made = _between(vr, text[:at].strip(), text[at + 1 :].strip(), zone)

@@ -90,7 +90,7 @@ def _members(vr: str, values: Values) -> list[str]:
         token = decimal_token if vr == "DS" else integer_token
         return ["null" if v is None else token(str(v)) for v in values]
     if vr in NUMBERS:
-        return [repr(v) if vr not in ("SV", "UV") or abs(v) <= _SAFE else f'"{v}"' for v in values]  # type: ignore[arg-type, type-var, operator]
+        return [f'"{v}"' if isinstance(v, int) and abs(v) > _SAFE else repr(v) for v in values]
     return ["null" if v is None else _name(v) if isinstance(v, tuple) else quote(str(v)) for v in values]
 
 

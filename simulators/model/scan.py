@@ -216,9 +216,7 @@ class _Reader:
             raise Unreadable("an item has no end", at)
         return _collect(found, ascending, at), at
 
-    def element(
-        self, at: int, end: int, depth: int, creators: dict[int, str] | None = None
-    ) -> tuple[Element, int]:
+    def element(self, at: int, end: int, depth: int, creators: dict[int, str] | None = None) -> tuple[Element, int]:
         """The element at `at` and where the next one begins."""
         self.left -= 1
         if self.left < 0:
@@ -293,9 +291,7 @@ class _Reader:
         element.length = after - element.at
         return element, after
 
-    def _items(
-        self, element: Element, at: int, end: int, depth: int, ending: bool
-    ) -> tuple[list[DataSet], int]:
+    def _items(self, element: Element, at: int, end: int, depth: int, ending: bool) -> tuple[list[DataSet], int]:
         if depth >= DEPTH:
             raise TooMuch(f"sequences nested more than {DEPTH} deep", at)
         items: list[DataSet] = []

@@ -23,7 +23,7 @@ CODED = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))  # in the Specific
 # Leading spaces are padding only here (PS3.5 6.2); elsewhere they belong to the value.
 _BOTH_ENDS = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI"))
 # PS3.18 F.2.2: VRs whose value may be given by reference.
-BY_REFERENCE = BINARY | frozenset("DS FL FD IS LT SL SS ST SV UC UL US UT UV".split())
+BY_REFERENCE = BINARY | frozenset(["DS", "FL", "FD", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV"])
 SWAP = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8} | SIZES
 
 Name = tuple[str, ...]  # component groups: alphabetic, ideographic, phonetic; trailing ones may be missing

@@ -41,7 +41,7 @@ def document(source: Source, uri: str) -> bytes:
     root = etree.Element(_IN + "NativeDicomModel", nsmap={None: NAMESPACE})
     root.set(SPACE, "preserve")
     _Writer(source, uri.replace(base, _PLACEHOLDER)).fill(root, source.dataset, repertoire(""), "")
-    text = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
     old, new = f'uri="{_PLACEHOLDER}'.encode(), b'uri="' + BASE
     return text.replace(old, new) if base in uri else text
 
@@ -108,7 +108,9 @@ class _Writer:
                 _name(etree.SubElement(made, _IN + "PersonName", number=str(number)), name)
         else:
             for number, one in enumerate(value, 1):
-                etree.SubElement(made, _IN + "Value", number=str(number)).text = legal("" if one is None else _text(one))
+                etree.SubElement(made, _IN + "Value", number=str(number)).text = legal(
+                    "" if one is None else _text(one)
+                )
 
 
 def _name(made: etree._Element, name: object) -> None:

@@ -41,7 +41,9 @@ def web(service: Service) -> ASGIApp:
     if service.root and (not service.root.startswith("/") or service.root.endswith("/")):
         raise ValueError(f"The root path {service.root!r} begins with a slash and does not end with one.")
     routes: list[BaseRoute] = [
-        Route(service.root + path, endpoint=Resource(service, methods)) for path, methods in _resources().items()
+        Route(service.root + path, endpoint=Resource(service, methods))
+        for path, methods in _resources().items()
+        if service.root + path
     ]
     return _Http(Router(routes, redirect_slashes=False, default=Resource(service, {})))
 

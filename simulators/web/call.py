@@ -55,7 +55,7 @@ class Call:
     @property
     def location(self) -> str:
         """The URL of the Target Resource, without query parameters."""
-        path = self.scope.get("raw_path") or self.scope["path"].encode()
+        path: bytes = self.scope.get("raw_path") or self.scope["path"].encode()
         return self.base + path.decode("latin-1").partition("?")[0].removeprefix(self.root)
 
     @cached_property

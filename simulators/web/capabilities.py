@@ -66,7 +66,8 @@ def document(tree: Node) -> bytes:
     """The same tree as WADL."""
     root = etree.Element(f"{{{_NAMESPACE}}}application", nsmap={None: _NAMESPACE, "xs": _SCHEMA})
     _fill(root, tree["application"])
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    made: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return made
 
 
 def _fill(parent: etree._Element, node: Mapping[str, Any]) -> None:
@@ -94,9 +95,7 @@ def _studies(modern: bool) -> Node:
 def _series(modern: bool) -> Node:
     found = [_search("SearchForStudySeriesInstances", _INSTANCE, modern)]
     instances = _resource("instances", found, [_instance()])
-    return _resource(
-        "{SeriesInstance}", [_retrieve("RetrieveSeries", _INSTANCES)], [*_variants("Series"), instances]
-    )
+    return _resource("{SeriesInstance}", [_retrieve("RetrieveSeries", _INSTANCES)], [*_variants("Series"), instances])
 
 
 def _instance() -> Node:

@@ -21,7 +21,7 @@ from simulators.web.negotiate import EXPLICIT_LE
 
 INLINE = 1 << 16  # values up to this size are copied, larger ones are read from the file when their turn comes
 
-_LONG = frozenset("OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_LONG = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
 _UNDEFINED = b"\xff\xff\xff\xff"
 _ITEM = b"\xfe\xff\x00\xe0" + _UNDEFINED
 _ITEM_END = b"\xfe\xff\x0d\xe0" + bytes(4)
@@ -145,5 +145,3 @@ def _size(vr: str, length: int) -> bytes:
 
 def _even(value: bytes, pad: bytes = b"\0") -> bytes:
     return value + pad if len(value) % 2 else value
-
-

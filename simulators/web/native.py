@@ -28,7 +28,8 @@ def document(octets: bytes) -> bytes:
     root = etree.Element(f"{{{_NAMESPACE}}}NativeDicomModel", nsmap={None: _NAMESPACE})
     root.set(_SPACE, "preserve")
     _fill(root, attributes)
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    made: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return made
 
 
 def _fill(parent: etree._Element, attributes: Attributes) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydicom import dcmread
 from pydicom.encaps import get_frame
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
@@ -175,11 +175,7 @@ def _native(value: Slice | bytes, bits: int, index: int) -> Piece:
     last = -(-(index + 1) * bits // 8)
     if last > (len(value) if isinstance(value, bytes) else value.size):
         raise Undecodable(f"frame {index + 1} lies beyond the end of the pixel data")
-    piece: Slice | bytes
-    if isinstance(value, bytes):
-        piece = value[first:last]
-    else:
-        piece = Slice(value.path, value.start + first, last - first)
+    piece = value[first:last] if isinstance(value, bytes) else Slice(value.path, value.start + first, last - first)
     if not shift and not bits % 8:
         return piece
     return _shifted(piece, shift, bits)

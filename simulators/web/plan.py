@@ -32,7 +32,9 @@ class Plan(Generic[Item]):
         return 200 if self.whole else 206
 
 
-def plan(call: Call, items: Sequence[Item], offers_of: Callable[[Item], tuple[Offer, ...]], *, bulk: bool) -> Plan[Item]:
+def plan(
+    call: Call, items: Sequence[Item], offers_of: Callable[[Item], tuple[Offer, ...]], *, bulk: bool
+) -> Plan[Item]:
     """The best payload: as many items as possible first, then what the asker prefers.
 
     Problem 400 for a mix of DICOM and rendered types, 406 when nothing is acceptable.

@@ -93,5 +93,3 @@ def _array(found: Iterable[Held], base: bytes) -> Iterator[bytes]:
 def _xml(held: Held, base: str) -> bytes:
     with opened(held) as source:
         return document(source, url(base, held))
-
-

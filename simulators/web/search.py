@@ -58,7 +58,9 @@ def path_of(text: str) -> TagPath | None:
     return tuple(found)
 
 
-def question(parameters: Sequence[query.Parameter], resource: str, study: str, series: str, since_2023e: bool) -> Question:
+def question(
+    parameters: Sequence[query.Parameter], resource: str, study: str, series: str, since_2023e: bool
+) -> Question:
     """What the request asks; Problem 400 for an invalid value of a supported parameter (8.3)."""
     limit, offset = query.single(parameters, "limit"), query.single(parameters, "offset")
     empty = _flag(parameters, "emptyvaluematching") and since_2023e

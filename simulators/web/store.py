@@ -1,4 +1,4 @@
-"""Knows the Store transaction (PS3.18 10.5, Annex I): instances arrive in a multipart payload, a response module leaves.
+"""Knows the Store transaction (PS3.18 10.5, Annex I): instances arrive in parts, a response module leaves.
 
 Must not know how instances are checked or kept.
 """
@@ -150,7 +150,9 @@ def response_module(outcomes: Sequence[Stored], base: str) -> dict[str, Any]:
     failed = [o for o in outcomes if o.status == "failed" and o.sop_instance]
     others = [o for o in outcomes if o.status == "failed" and not o.sop_instance]
     studies = {o.study for o in stored}
-    module: dict[str, Any] = {"00081190": _element("UR", f"{base}/studies/{studies.pop()}" if len(studies) == 1 else "")}
+    module: dict[str, Any] = {
+        "00081190": _element("UR", f"{base}/studies/{studies.pop()}" if len(studies) == 1 else "")
+    }
     if failed:
         module["00081198"] = {"vr": "SQ", "Value": [{**_reference(o), "00081197": _reason(o.reason)} for o in failed]}
     if stored:

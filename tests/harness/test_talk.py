@@ -182,12 +182,17 @@ def test_endless_header_fields_are_a_protocol_fault(tmp_path: Path) -> None:
     assert answer.fault.kind == "protocol"
 
 
-def test_nobody_there_and_no_such_name(tmp_path: Path) -> None:
+def test_nobody_there_and_no_such_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     refused = ask(f"http://127.0.0.1:{port}/dw", tmp_path)
     assert refused.fault is not None
     assert refused.fault.kind == "refused"
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     nameless = ask("http://no-such-host.invalid/dw", tmp_path)
     assert nameless.fault is not None
     assert nameless.fault.kind == "name"

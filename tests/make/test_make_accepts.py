@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from harness.make.accepts import JSON, OFFERED, XML, AcceptCase, _parse, accepts, meaning
+from harness.make.accepts import JSON, OFFERED, XML, AcceptCase, _Member, _parse, accepts, meaning
 
 MEMBER = re.compile(
     r'[\w*.+-]+/[\w*.+-]+([ \t]*;[ \t]*type=("[^"]+"|[\w./+-]+))?([ \t]*;[ \t]*q=(1(\.0{0,3})?|0(\.\d{0,3})?))?\Z', re.I
@@ -43,9 +44,8 @@ def test_shrinks_to_the_default() -> None:
     assert len(two.header) < 80
 
 
-def _weighted(text: str, weight: int) -> object:
-    member = _parse(text)
-    return type(member)(member.kind, member.subtype, member.root, weight)
+def _weighted(text: str, weight: int) -> _Member:
+    return replace(_parse(text), weight=weight)
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def _weighted(text: str, weight: int) -> object:
 )
 def test_meaning(ranges: list[tuple[str, int]], acceptable: set[str], preferred: set[str]) -> None:
     members = [_weighted(text, weight) for text, weight in ranges]
-    assert meaning(members, OFFERED["search"]) == (acceptable, preferred)  # type: ignore[arg-type]
+    assert meaning(members, OFFERED["search"]) == (frozenset(acceptable), frozenset(preferred))

@@ -51,16 +51,20 @@ def test_below_and_paths() -> None:
 def test_look_ups() -> None:
     holding = held()
     image, many = holding.image(), holding.multiframe()
-    assert image is not None and image.frames == 1
-    assert many is not None and many.frames > 1
+    assert image is not None
+    assert image.frames == 1
+    assert many is not None
+    assert many.frames > 1
     jpeg = holding.with_transfer_syntax("1.2.840.10008.1.2.4.50")
-    assert jpeg is not None and jpeg.transfer_syntax.endswith(".50")
+    assert jpeg is not None
+    assert jpeg.transfer_syntax.endswith(".50")
     assert holding.with_transfer_syntax("1.2.3") is None
     assert holding.values("00080060", "series") == sorted(set(holding.values("00080060", "series")))
     assert "CT" in holding.values("00080060", "series")
     assert holding.pick(random.Random(1), "series") == holding.pick(random.Random(1), "series")
     assert Holding().pick(random.Random(1), "study") is None
-    assert Holding().empty and not holding.empty
+    assert Holding().empty
+    assert not holding.empty
 
 
 def test_found_is_like_loaded() -> None:

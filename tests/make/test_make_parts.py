@@ -34,7 +34,7 @@ def parse(message: Message) -> list[tuple[dict[str, str], bytes]]:
     boundary = next(w for w in message.content_type.split(";") if w.strip().startswith("boundary")).split("=", 1)[1]
     line = b"\r\n--" + boundary.strip('"').encode()
     pieces = (b"\r\n" + message.body.bytes()).split(line)
-    found = []
+    found: list[tuple[dict[str, str], bytes]] = []
     for piece in pieces[1:]:
         if piece.startswith(b"--"):
             return found
@@ -115,11 +115,6 @@ def test_faults_are_what_they_say() -> None:
     boundary = sound[2 : sound.index(b"\r\n")]
     assert faulty("no-closing-delimiter", parts()).body.bytes() + b"\r\n--" + boundary + b"--\r\n" == sound
     assert "boundary" not in faulty("no-boundary-parameter", parts()).content_type
-    assert (
-        boundary.decode()
-        not in faulty("wrong-boundary", parts()).content_type.replace("another-", "", 1).split("another")[0]
-        or True
-    )
     wrong = faulty("wrong-boundary", parts())
     assert b"\r\n--" + wrong.content_type.split("boundary=")[1].strip('"').encode() not in b"\r\n" + wrong.body.bytes()
     assert faulty("empty-body", parts()).body.size == 0

@@ -6,7 +6,7 @@ Must not know answers, nor whether a value matches.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -30,7 +30,6 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "instance": ("00080016", "00080018", "00200013"),
 }  # fmt: skip
 WILD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-TEXT_VRS = WILD_VRS
 _TAG = re.compile(r"[0-9A-Fa-f]{8}\Z")
 _KEYWORD = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 _UINT = re.compile(r"[0-9]+\Z")
@@ -158,7 +157,7 @@ def _value_fault(path: str, parameter: Parameter) -> str:
     vr, text = vr_of(path.rpartition(".")[2]), parameter.value
     if vr == "DA" and not _range_of(text, date):
         return "a date YYYYMMDD or a range of dates"
-    if vr == "TM" and not _range_of(text, lambda t: _TIME.match(t) is not None):
+    if vr == "TM" and not _range_of(text, time):
         return "a time HHMMSS.FFFFFF or a range of times"
     if vr == "UI" and not all(_listable(u) for u in parameter.values):
         return "a UID or a list of UIDs"
@@ -170,10 +169,12 @@ def _listable(text: str) -> bool:
     return valid_uid(text) or "*" in text or "\\" in text or not text.strip(" \0") or valid_uid(text.rstrip(" \0"))
 
 
-def _range_of(text: str, good: object) -> bool:
+def _range_of(text: str, good: Callable[[str], bool]) -> bool:
     low, dash, high = text.partition("-")
-    ends = [end for end in (low, high) if end]
-    return bool(ends) and callable(good) and all(good(end) for end in ends) if dash else callable(good) and good(text)
+    if not dash:
+        return good(text)
+    ends = [end.strip() for end in (low, high) if end.strip()]
+    return bool(ends) and all(good(end) for end in ends)
 
 
 def date(text: str) -> bool:
@@ -184,6 +185,11 @@ def date(text: str) -> bool:
         return False
     month, day = int(text[4:6]), int(text[6:])
     return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]
+
+
+def time(text: str) -> bool:
+    """A time in the form of PS3.5 6.2, or in the old form with colons."""
+    return _TIME.match(text.replace(":", "")) is not None
 
 
 def lawful(x: Exchange) -> bool:
@@ -214,7 +220,7 @@ def _clean(raw: str) -> bool:
     return (
         re.search(r"%(?![0-9A-Fa-f]{2})", raw) is None
         and raw.isascii()
-        and "�" not in text
+        and "\ufffd" not in text
         and "\0" not in text
         and re.search(r"[\"<>\\^`{|}\[\]#\s]", raw) is None
     )

@@ -14,6 +14,7 @@ from harness.body import EMPTY, Body
 from harness.exchange import Answer, Ask, Exchange, Headers
 
 Root = dict[str, Any]
+Rewrite = Callable[[str], str]
 Change = Callable[[Root], Root | None]
 
 

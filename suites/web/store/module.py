@@ -32,7 +32,7 @@ NAMES = {
 JSON, XML = "application/dicom+json", "application/dicom+xml"
 
 _UID_PATH = re.compile(
-    r"/studies/(?P<study>[^/]+)(?:/series/(?P<series>[^/]+)(?:/instances/(?P<instance>[^/]+))?)?/?\Z"
+    r"(?:^|/)studies/(?P<study>[^/]+)(?:/series/(?P<series>[^/]+)(?:/instances/(?P<instance>[^/]+))?)?/?\Z"
 )
 
 Attribute = Mapping[str, Any]

@@ -1,0 +1,116 @@
+"""Knows what an unbroken archive that holds the same instances would answer, told in plain JSON values.
+
+Must not know rules, or how the product under test came to its answer.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from harness.context import DEFAULT_EDITION, EDITIONS
+from harness.exchange import Ask
+from harness.wire.uri import Resource
+from simulators.archive.archive import Archive
+from simulators.archive.held import Held, Stored
+from simulators.archive.question import BadValue, Question, Row
+from simulators.web import query
+from simulators.web.report import Problem
+from simulators.web.search import LEVELS, question
+
+CHUNK = 1 << 20
+BATCH = 100  # instances that are stored at once
+_RETRIEVED = frozenset(
+    f"web.retrieve.{what}" for what in ("instances", "metadata", "bulkdata", "pixeldata", "frames", "rendered")
+)
+
+
+class Oracle:
+    """A second archive in a folder of its own. Close it, or use it in a `with` block."""
+
+    def __init__(self, edition: str = DEFAULT_EDITION) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True)
+        self._archive = Archive(Path(self._folder.name))
+        self._modern = EDITIONS.index(edition) >= EDITIONS.index("2023e")
+
+    def load(self, instances: Iterable[Path | bytes]) -> list[Stored]:
+        """Store PS3.10 instances, given as files or octets; the outcome for each, in order."""
+        outcomes: list[Stored] = []
+        batch = []
+        for instance in instances:
+            incoming = self._archive.receive()
+            for chunk in _chunks(instance):
+                incoming.write(chunk)
+            incoming.close()
+            batch.append(incoming)
+            if len(batch) == BATCH:
+                outcomes += self._archive.store(batch)
+                batch = []
+        return outcomes + (self._archive.store(batch) if batch else [])
+
+    def expect(self, ask: Ask) -> Mapping[str, Any] | None:
+        """The right answer to a request, None when there is no opinion on it.
+
+        For a search: "keys", a list of UIDs for each match at the levels of the resource, from the study down, in no
+        promised order and without regard to limit and offset; "universe", the studies that are loaded; "counts", the
+        numbers of "series" and "instances" of each study. For a retrieval: "instances", the SOP Instance UIDs that
+        the path names, [] when it names nothing.
+        """
+        resource = ask.resource
+        if resource.search:
+            return self._search(ask, resource)
+        if resource.kind in _RETRIEVED:
+            return {"instances": [held.instance for held in self._named(resource)]}
+        return None
+
+    def close(self) -> None:
+        """Close the archive and remove its folder."""
+        self._archive.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Oracle:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.close()
+
+    def _search(self, ask: Ask, resource: Resource) -> Mapping[str, Any] | None:
+        try:
+            parameters = query.read(ask.query.raw)
+            asked = question(parameters, resource.search, resource.study, resource.series, self._modern)
+            rows = self._archive.search(replace(asked, offset=0, limit=None)).rows
+        except (Problem, BadValue):
+            return None  # a request that is to be refused
+        everything = self._archive.search(Question(LEVELS["instances"])).rows
+        counts = _counts(everything)
+        return {"keys": [_key(row) for row in rows], "universe": sorted(counts), "counts": counts}
+
+    def _named(self, resource: Resource) -> Sequence[Held]:
+        study, series, instance = resource.study, resource.series or None, resource.instance or None
+        return self._archive.select(study, series, instance, metadata=False)
+
+
+def _key(row: Row) -> list[str]:
+    return [uid for uid in (row.study, row.series, row.instance) if uid]
+
+
+def _counts(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+    series: dict[str, set[str]] = {}
+    instances: dict[str, int] = {}
+    for row in rows:
+        series.setdefault(row.study, set()).add(row.series)
+        instances[row.study] = instances.get(row.study, 0) + 1
+    return {study: {"series": len(series[study]), "instances": instances[study]} for study in sorted(series)}
+
+
+def _chunks(instance: Path | bytes) -> Iterable[bytes]:
+    if isinstance(instance, bytes):
+        yield instance
+        return
+    with instance.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

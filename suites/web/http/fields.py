@@ -1,0 +1,304 @@
+"""Rules of PS3.18 8.4.2 and 8.7.9 on header fields: which have to be there, and how they are written.
+
+Must not know services: what holds here holds for any request and answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from harness.exchange import Answer, Exchange
+from harness.rule import BOTH, SHALL_NOT, SHOULD, WIRE, Finding, rule, undetected, untested
+from harness.wire import dicom_json
+from suites.web.flawed import flawed
+
+# RFC 9110 5.3: these are no lists, so a second field of the name contradicts the first.
+SINGLE = ("content-type", "content-length", "content-location", "content-range", "location", "etag", "last-modified",
+          "date", "retry-after")  # fmt: skip
+CONTENT_TYPE = (
+    "media.repeated", "media.empty", "media.characters", "media.type", "media.wildcard", "media.list",
+    "media.parameter", "media.parameter-space", "media.token", "media.quoted-string", "media.duplicate-parameter",
+    "media.type-parameter", "media.unquoted-boundary",
+)  # fmt: skip
+_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+URI = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
+# RFC 7234 5.5, and the form that PS3.18 8.3.4.2 prescribes: no quotes, a colon after the service.
+_WARNING = re.compile(r'[0-9]{3} [^ "]+ "(?:[^"\\]|\\.)*"(?: "[^"]*")?|[0-9]{3} [^ "]+: \S.*')
+
+
+def names_resource(x: Exchange) -> bool:
+    """A whole, single part representation of a resource came back (8.4.2; search results are none, 8.6.1.2)."""
+    single = x.answer.body.size > 0 and x.answer.multipart is None
+    return x.ask.method == "GET" and x.answer.status == 200 and single
+
+
+@rule(
+    "http.content-type-with-payload",
+    cites="PS3.18 8.4.2",
+    verifies="PS3.18-8.4.2-1",
+    on="web",
+    who=BOTH,
+    content=False,
+    when=lambda x: x.answer.body.size > 0,
+    says="A message that carries a payload says its media type in Content-Type.",
+)
+def content_type_with_payload(x: Exchange) -> Iterator[Finding]:
+    if "content-type" not in x.answer.headers:
+        yield Finding(got="no Content-Type field", want="the media type of the payload", where="header fields")
+
+
+@content_type_with_payload.mutant
+def forgets_content_type(x: Exchange) -> Answer:
+    """Answers carry no Content-Type."""
+    return x.answer.but(headers=x.answer.headers.but("content-type", None))
+
+
+@rule(
+    "http.no-content-type-without-payload",
+    cites="PS3.18 8.7.9",
+    verifies="PS3.18-8.7.9-1",
+    level=SHALL_NOT,
+    on="web",
+    who=BOTH,
+    content=False,
+    when=lambda x: x.answer.status == 204,
+    says="An answer that has no payload has no Content-Type.",
+)
+def no_content_type_without_payload(x: Exchange) -> Iterator[Finding]:
+    got = x.answer.headers.get("content-type")
+    if got is not None:
+        yield Finding(got=got, want="no Content-Type with 204", where="Content-Type")
+
+
+@no_content_type_without_payload.mutant
+def nothing_in_json(x: Exchange) -> Answer | None:
+    """204 says that its nothing is JSON."""
+    if x.answer.status != 204:
+        return None
+    return x.answer.but(headers=x.answer.headers.but("content-type", "application/dicom+json"))
+
+
+@rule(
+    "http.content-type-syntax",
+    cites="PS3.18 8.7; 8.7.1; 8.7.9; RFC 9110 8.3",
+    verifies=("PS3.18-8.7.9-1", "PS3.18-8.7.3.5.3-1", "PS3.18-8.8-2"),
+    on="web",
+    who=BOTH,
+    content=False,
+    when=lambda x: "content-type" in x.answer.headers,
+    says="Content-Type is one media type, its parameters are written as the grammar wants, none of them twice.",
+)
+def content_type_syntax(x: Exchange) -> Iterator[Finding]:
+    # PS3.18 8.7.1 writes a boundary without quotes whatever it holds, RFC 9110 5.6.6 does not
+    yield from flawed(x.answer.media.flaws, CONTENT_TYPE, warn=("media.unquoted-boundary",))
+    if x.context and x.context.edition < "2023e":
+        yield from flawed(x.answer.media.flaws, ("media.unquoted-type",))
+
+
+@content_type_syntax.mutant
+def names_two_transfer_syntaxes(x: Exchange) -> Answer | None:
+    """Content-Type has two transfer-syntax parameters."""
+    given = x.answer.headers.get("content-type")
+    if not given or not x.answer.ok:
+        return None
+    return x.answer.but(type=f"{given}; transfer-syntax=1.2.840.10008.1.2.1; transfer-syntax=1.2.840.10008.1.2.5")
+
+
+@content_type_syntax.mutant
+def names_two_types(x: Exchange) -> Answer | None:
+    """Content-Type is a list of two types."""
+    return x.answer.but(type="application/dicom+json, application/json") if x.answer.json else None
+
+
+@content_type_syntax.mutant
+def blanks_around_the_equals_sign(x: Exchange) -> Answer | None:
+    """The parameters of Content-Type have blanks around the equals sign."""
+    given = x.answer.headers.get("content-type")
+    return x.answer.but(type=given.replace("=", " = ")) if given and "boundary=" in given else None
+
+
+undetected("M-MP-07", why="a type without quotes is legal since 2023e; http.content-type-syntax refuses it before")
+
+
+@rule(
+    "http.one-field-each",
+    cites="PS3.18 8.4.2; 8.4.3; RFC 9110 5.3",
+    on="web",
+    who=BOTH,
+    content=False,
+    says="A header field that is no list stands in a message once.",
+)
+def one_field_each(x: Exchange) -> Iterator[Finding]:
+    for name in SINGLE:
+        values = x.answer.headers.all(name)
+        if len(values) > 1:
+            yield Finding(got=f"{len(values)} fields: {' | '.join(values)}", want="one field", where=name)
+
+
+@one_field_each.mutant
+def says_its_type_twice(x: Exchange) -> Answer | None:
+    """Content-Type stands twice."""
+    given = x.answer.headers.get("content-type")
+    if not given:
+        return None
+    fields = (*x.answer.headers.fields, ("Content-Type", given))
+    return x.answer.but(headers=type(x.answer.headers)(fields))
+
+
+@rule(
+    "http.field-lines",
+    cites="PS3.18 5.1; 8.1.2",
+    on="web",
+    who=BOTH,
+    content=False,
+    when=lambda x: x.answer.head.startswith(b"HTTP/") and b"\r\n\r\n" in x.answer.head,
+    says="Each header field is one line: a token, a colon, a value, CRLF; neither folded nor with obsolete text.",
+)
+def field_lines(x: Exchange) -> Iterator[Finding]:
+    for line in x.answer.head.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
+        shown = line[:80].decode("latin-1")
+        if line[:1] in (b" ", b"\t"):
+            yield Finding(got=f"a folded line {shown!r}", want="a field on one line", where="header fields")
+        elif not _FIELD.fullmatch(line):
+            yield Finding(got=repr(shown), want="name, colon, value", where="header fields")
+        elif not line.isascii():
+            yield Finding(got=repr(shown), want="US-ASCII", where="header fields", warn=True)
+
+
+@field_lines.mutant(at=WIRE)
+def folds_a_field(raw: bytes) -> bytes:
+    """A header field is continued on a second line."""
+    line, end, rest = raw.partition(b"\r\n")
+    return line + end + b"X-Folded: one\r\n two" + end + rest
+
+
+@rule(
+    "http.content-location",
+    cites="PS3.18 8.4.2 Table 8.4.2-1",
+    verifies="PS3.18-8.4.2-3",
+    on="web.retrieve",
+    when=names_resource,
+    says="An answer with one representation of a resource tells in Content-Location which resource that is.",
+)
+def content_location(x: Exchange) -> Iterator[Finding]:
+    if not (x.answer.headers.get("content-location") or "").strip():
+        yield Finding(got="no Content-Location", want="the URL of the resource", where="header fields")
+
+
+@content_location.mutant
+def forgets_content_location(x: Exchange) -> Answer | None:
+    """Single part answers have no Content-Location."""
+    return x.answer.but(headers=x.answer.headers.but("content-location", None)) if names_resource(x) else None
+
+
+def _locations(x: Exchange) -> list[tuple[str, str]]:
+    names = ("Content-Location", "Location")
+    return [(name, value) for name in names for value in x.answer.headers.all(name)]
+
+
+@rule(
+    "http.location-is-a-uri",
+    cites="PS3.18 8.2; 8.4.2",
+    verifies="PS3.18-8.2-2",
+    on="web",
+    who=BOTH,
+    content=False,
+    when=lambda x: bool(_locations(x)),
+    says="The URIs in header fields have no white space and no character that RFC 3986 does not know.",
+)
+def location_is_a_uri(x: Exchange) -> Iterator[Finding]:
+    for name, value in _locations(x):
+        if not URI.fullmatch(value.strip(" \t")):
+            yield Finding(got=value, want="a URI reference of RFC 3986", where=name)
+
+
+@location_is_a_uri.mutant
+def location_with_a_blank(x: Exchange) -> Answer | None:
+    """URIs in header fields hold a blank."""
+    for name, value in _locations(x):
+        return x.answer.but(headers=x.answer.headers.but(name, f"{value}/the resource"))
+    return None
+
+
+@rule(
+    "http.warning-syntax",
+    cites="PS3.18 8.3.4.2; RFC 7234 5.5",
+    on="web",
+    content=False,
+    when=lambda x: "warning" in x.answer.headers,
+    says="A Warning is a code of three digits, who warns, and a text.",
+)
+def warning_syntax(x: Exchange) -> Iterator[Finding]:
+    for value in x.answer.headers.all("warning"):
+        if not _warnings(value):
+            yield Finding(got=value, want='299 service: text, or 299 agent "text"', where="Warning")
+
+
+def _warnings(value: str) -> bool:
+    """One warning, or a list of them in the quoted form, which alone can be told apart."""
+    if _WARNING.fullmatch(value.strip()):
+        return True
+    members = re.split(r",\s*(?=[0-9]{3} )", value.strip())
+    return all(_WARNING.fullmatch(m) for m in members)
+
+
+@warning_syntax.mutant(defects="M-AC-39")
+def warns_without_an_agent(x: Exchange) -> Answer | None:
+    """A Warning does not say who warns."""
+    given = x.answer.headers.get("warning")
+    if not given:
+        return None
+    text = given.partition(": ")[2] or given[4:]
+    return x.answer.but(headers=x.answer.headers.but("warning", f'299 "{text}"'))
+
+
+def _own_urls(x: Exchange) -> Iterator[tuple[str, str]]:
+    """The absolute URLs that a JSON answer tells: Retrieve URLs and Bulkdata URIs, with their places."""
+    reading = x.answer.json if x.answer.ok else None
+    for n, dataset in enumerate(reading.datasets if reading else ()):
+        yield from _urls(dataset, f"/{n}", 0)
+
+
+def _urls(dataset: dicom_json.DataSet, where: str, depth: int) -> Iterator[tuple[str, str]]:
+    for tag, attribute in dataset.items():
+        if not isinstance(attribute, dict) or depth > 8:
+            continue
+        values = attribute.get("Value")
+        told = attribute.get("BulkDataURI") or (values[0] if tag == "00081190" and isinstance(values, list) else None)
+        if isinstance(told, str) and told.lower().startswith(("http://", "https://")):
+            yield f"{where}/{tag}", told
+        for n, item in enumerate(values if attribute.get("vr") == "SQ" and isinstance(values, list) else ()):
+            if isinstance(item, dict):
+                yield from _urls(item, f"{where}/{tag}/Value/{n}", depth + 1)
+
+
+@rule(
+    "http.urls-name-the-host-asked",
+    cites="PS3.18 F.2.6; 10.6.3.3",
+    level=SHOULD,
+    on="web.search|web.retrieve.metadata",
+    when=lambda x: any(True for _ in _own_urls(x)),
+    says="URLs in an answer lead to the host that was asked, so that the user agent can follow them.",
+)
+def urls_name_the_host_asked(x: Exchange) -> Iterator[Finding]:
+    host = (x.ask.headers.get("host") or urlsplit(x.ask.base).netloc).lower()
+    for where, told in _own_urls(x):
+        authority = told.split("/")[2].lower()
+        if authority.removesuffix(":80").removesuffix(":443") != host.removesuffix(":80").removesuffix(":443"):
+            yield Finding(got=told, want=f"a URL at {host}", where=where)
+            return
+
+
+@urls_name_the_host_asked.mutant(defects="M-AC-36")
+def tells_its_inner_name(x: Exchange) -> Answer | None:
+    """URLs in answers carry the name that the server has inside its own network."""
+    host = x.ask.headers.get("host") or ""
+    if not x.answer.json or not host:
+        return None
+    return x.answer.but(body=x.answer.body.bytes().replace(f"//{host}/".encode(), b"//pacs.internal/"))
+
+
+untested("PS3.18-8.2-1", why="every request of a run is made of Base URI, path and query; nothing else could be seen")
+undetected("M-AC-38", why="relative and absolute URIs are both legal; the retrieve rules resolve and follow them")
