@@ -1,4 +1,4 @@
-"""Knows servers that must never earn a pass: liars, refusers, mutes, and hostile ones that try to hang or crash a client.
+"""Knows servers that must never earn a pass: liars, refusers, mutes, and hostile ones that try to hang a client.
 
 Must not know rules; has no archive behind it, except where answers belong to other requests.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -45,7 +46,8 @@ _SOP_CLASS, _STUDY, _SERIES, _INSTANCE = "1.2.840.10008.5.1.4.1.1.7", "1.2.3.4",
 @contextmanager
 def liar(flavour: Flavour = "empty") -> Iterator[Served]:
     """Answers 200 to everything: with nothing in it, always the same plausible content, or what was stored last."""
-    content = {"empty": _Nothing, "constant": _Constant, "echo": _Echo}[flavour]()
+    flavours: dict[Flavour, Callable[[], Respond]] = {"empty": _Nothing, "constant": _Constant, "echo": _Echo}
+    content = flavours[flavour]()
     with _serving(content) as served:
         yield served
 
@@ -97,8 +99,7 @@ def others(archive: Archive) -> Iterator[Served]:
     before: list[Answer] = []
 
     def mutate(ask: Ask, door: Callable[[Ask], Answer]) -> Answer:
-        target = ask.but(method="GET", target=f"{ROOT}/instances").target
-        stale = before.pop() if before else door(ask.but(method="GET", target=target))
+        stale = before.pop() if before else door(ask.but(method="GET", target=f"{ROOT}/instances"))
         before.append(door(ask))
         return stale
 
@@ -212,7 +213,8 @@ class _Echo(_Constant):
         octets = request.body[begin:end]
         try:
             dataset = dcmread(BytesIO(octets), stop_before_pixels=True)
-            self.uids = (dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID)
+            found = (dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID)
+            self.uids = (str(found[0]), str(found[1]), str(found[2]))
         except Exception:  # anything may be posted; then the last one stays
             return
         self.file = octets
@@ -283,11 +285,12 @@ async def _garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def _bomb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    # The head of a gzip member and stored deflate blocks of 64 KiB, repeated: it never says that it ends.
+    # One gzip member whose every 16 KiB on the line are 16 MiB of blanks, and which never says that it ends.
     coding = b"content-encoding: gzip\r\ntransfer-encoding: chunked"
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/dicom+json\r\n%b\r\n\r\n" % coding)
+    machine = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     chunk = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-    block = b"\x00\xff\xff\x00\x00" + b" " * 0xFFFF
+    block = machine.compress(b" " * (16 << 20)) + machine.flush(zlib.Z_FULL_FLUSH)
     while not writer.is_closing():
         writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         await writer.drain()

@@ -14,6 +14,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 JSON = "application/dicom+json"
 XML = 'multipart/related; type="application/dicom+xml"'
 DICOM = 'multipart/related; type="application/dicom"'
+EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 OCTETS = 'multipart/related; type="application/octet-stream"'
 
 # What an origin server has to offer, the default first (8.7.3, Tables 8.7.4-1, 10.4.4-1 ff., 10.6.4-1).
@@ -35,21 +36,26 @@ class AcceptCase:
     """A header value; the offered types it allows at all, and those of the highest weight among them.
 
     Types are written as in OFFERED. What a server offers beyond those is for the judge to look up.
+    `any_transfer_syntax`: the transfer syntax is left to the server, else it is Explicit VR Little Endian by name
+    or by default (8.7.3.5.2).
     """
 
     header: str
     acceptable: frozenset[str]
     preferred: frozenset[str]
+    any_transfer_syntax: bool = False
 
 
 @dataclass(frozen=True)
 class _Member:
-    """One media range: (type, subtype, the type parameter of multipart or ''), its weight in thousandths."""
+    """One media range: type, subtype, the type parameter of multipart or '', its weight in thousandths, and the
+    transfer syntax parameter or ''."""
 
     kind: str
     subtype: str
     root: str = ""
     weight: int = 1000
+    syntax: str = ""
 
     def fits(self, offered: _Member) -> int:
         """How closely it covers an offered type: 0 not at all, 4 by its type parameter too."""
@@ -101,11 +107,14 @@ def accepts(
         # Two weights for one range would leave open which one counts.
         if other != replace(members[0], weight=1000):
             members.append(draw(_weighted(other, (1000, 1, 500, 999, 333, 0))))
+    if members[0].root in ("application/dicom", "application/octet-stream"):
+        members[0] = replace(members[0], syntax=draw(st.sampled_from(("", "*", EXPLICIT_LITTLE_ENDIAN))))
+    any_syntax = members[0].syntax == "*"
     members = draw(st.permutations(members))
     acceptable, preferred = meaning(members, types)
     words = [draw(_spelled(member, unquoted)) for member in members]
     comma = draw(st.sampled_from((", ", ",", " ,\t")))
-    return AcceptCase(comma.join(words), acceptable, preferred)
+    return AcceptCase(comma.join(words), acceptable, preferred, any_syntax)
 
 
 def _others(types: Sequence[str]) -> list[_Member]:
@@ -129,6 +138,9 @@ def _spelled(draw: DrawFn, member: _Member, unquoted: bool) -> str:
     if member.root:
         quote = draw(st.sampled_from(('"', ""))) if unquoted else '"'
         out += f"{blank};{blank}{_cased('type', case)}={quote}{member.root}{quote}"
+    if member.syntax:  # its name is case sensitive (8.7.3.5.2)
+        quote = draw(st.sampled_from(("", '"')))
+        out += f"{blank};{blank}transfer-syntax={quote}{member.syntax}{quote}"
     if member.weight == 1000:
         return f"{out}{draw(st.sampled_from(('', f'{blank};{blank}q=1', f'{blank};{blank}q=1.000')))}"
     digits = f"{member.weight:03d}".rstrip("0") or "0"

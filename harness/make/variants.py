@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from harness.make.sample import Sample
 from harness.make.uids import uid
@@ -61,9 +61,18 @@ def fresh(
             ds.pop(keyword, None)
         else:
             setattr(ds, keyword, value)
-    data = _rewritten(ds, like.transfer_syntax)
+    data = _rewritten(ds, like.transfer_syntax, like.transfer_syntax)
     identity = (str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID), str(ds.SOPClassUID))
     return Sample(*identity, like.transfer_syntax, like.frames, data)
+
+
+def for_web(sample: Sample) -> Sample:
+    """The same instance in a transfer syntax that may travel over the web: Implicit VR and Big Endian may not
+    (PS3.18 8.7.3), so they become Explicit VR Little Endian; any other sample comes back as it is."""
+    if sample.transfer_syntax not in (ImplicitVRLittleEndian, ExplicitVRBigEndian):
+        return sample
+    data = _rewritten(_whole(sample), sample.transfer_syntax, ExplicitVRLittleEndian)
+    return replace(sample, transfer_syntax=str(ExplicitVRLittleEndian), part10=data)
 
 
 def bad_samples(like: Sample, nonce: str = "") -> list[BadSample]:
@@ -83,13 +92,14 @@ def _whole(sample: Sample) -> Dataset:
     return ds
 
 
-def _rewritten(ds: Dataset, transfer_syntax: str) -> bytes:
-    """Written again; pixel data read from big endian octets comes back in that order and stays as it is."""
-    if "PixelData" in ds and transfer_syntax == "1.2.840.10008.1.2.2" and ds["PixelData"].VR == "OW":
+def _rewritten(ds: Dataset, read_in: str, write_in: str) -> bytes:
+    """Written again. Words of pixels come back from a big endian file as they stood there; the writer wants them
+    in little endian order."""
+    if "PixelData" in ds and read_in == ExplicitVRBigEndian and ds["PixelData"].VR == "OW":
         swapped = bytearray(ds.PixelData)
         swapped[0::2], swapped[1::2] = ds.PixelData[1::2], ds.PixelData[0::2]
         ds.PixelData = bytes(swapped)
-    return part10(ds, transfer_syntax)
+    return part10(ds, write_in)
 
 
 def _zero_bytes(good: Sample) -> BadSample:

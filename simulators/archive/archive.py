@@ -77,9 +77,12 @@ class Archive:
                 outcomes.append(outcome)
                 if filed is not None:
                     ready[place] = filed
-        finally:
-            for incoming in batch[len(outcomes) :]:
+        except BaseException:  # our own fault or an interrupt: nothing of the batch may stay
+            for incoming in batch:
                 incoming.discard()
+            for filed in ready.values():
+                (self.folder / filed.file).unlink(missing_ok=True)
+            raise
         trouble = self._file(list(ready.values()), drawer) if ready else None
         if trouble is not None:
             for place in ready:

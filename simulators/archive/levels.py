@@ -54,7 +54,10 @@ _LEVEL: Final = dict.fromkeys((_PATIENT + _STUDY).split(), "study") | dict.fromk
 
 # Tables 10.6.3-3 to -5: what stands in every answer, empty if need be (types U and R) ...
 ALWAYS: Final = {
-    "study": ["00080020", "00080030", "00080050", "00080061", "00080090", "00100010", "00100020", "00100030", "00100040", "0020000D", "00200010", "00201206", "00201208"],
+    "study": [
+        "00080020", "00080030", "00080050", "00080061", "00080090", "00100010", "00100020", "00100030", "00100040",
+        "0020000D", "00200010", "00201206", "00201208",
+    ],
     "series": ["00080060", "0020000E", "00200011", "00201209"],
     "instance": ["00080016", "00080018", "00200013"],
 }  # fmt: skip
@@ -73,23 +76,10 @@ BESIDE: Final = frozenset(
 # In a request these say how it is to be read; they are matched against nothing (PS3.4 C.2.2.2).
 NEVER_MATCHED: Final = frozenset(("00080005", TIMEZONE))
 # Of the request or of the archive's state, not of an instance: not offered here.
-_NOT_OFFERED = frozenset(
-    [
-        "00080052",
-        "00080053",
-        "00080054",
-        "00080062",
-        "00080063",
-        "0008041B",
-        "0008041C",
-        "00080429",
-        "00081190",
-        "00083001",
-        "00201200",
-        "00201202",
-        "00201204",
-    ]
-)
+_NOT_OFFERED = frozenset((
+    "00080052", "00080053", "00080054", "00080062", "00080063", "0008041B", "0008041C", "00080429", "00081190",
+    "00083001", "00201200", "00201202", "00201204",
+))  # fmt: skip
 
 
 def is_private(tag: str) -> bool:

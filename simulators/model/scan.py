@@ -352,6 +352,5 @@ def _settle(source: Source, dataset: DataSet, signed: bool) -> None:
 def _choose(source: Source, element: Element, signed: bool) -> str:
     if element.vr == "US or SS":
         return "SS" if signed else "US"
-    if element.vr.startswith("US") and element.length <= 6:
-        return "US"
-    return "OW"
+    # a look-up table of a single entry is a number, any other one a run of words
+    return "US" if element.vr.startswith("US") and element.length == 2 else "OW"

@@ -66,11 +66,11 @@ def little_endian(octets: bytes, vr: str, little: bool) -> bytes:
     size = SWAP.get(vr, 1)
     if little or size == 1:
         return octets
-    half = 2 if vr == "AT" else size  # an AT is two 16-bit numbers
+    size = 2 if vr == "AT" else size  # an AT is two 16-bit numbers
     out = bytearray(octets)
-    whole = len(octets) - len(octets) % half
-    for place in range(half):
-        out[place:whole:half] = octets[half - 1 - place : whole : half]
+    whole = len(octets) - len(octets) % size
+    for place in range(size):
+        out[place:whole:size] = octets[size - 1 - place : whole : size]
     return bytes(out)
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from harness.make.accepts import JSON, OFFERED, XML, AcceptCase, _Member, _parse, accepts, meaning
 
 MEMBER = re.compile(
-    r'[\w*.+-]+/[\w*.+-]+([ \t]*;[ \t]*type=("[^"]+"|[\w./+-]+))?([ \t]*;[ \t]*q=(1(\.0{0,3})?|0(\.\d{0,3})?))?\Z', re.I
+    r'[\w*.+-]+/[\w*.+-]+([ \t]*;[ \t]*type=("[^"]+"|[\w./+-]+))?'
+    r'([ \t]*;[ \t]*transfer-syntax=("[\d.*]+"|[\d.*]+))?([ \t]*;[ \t]*q=(1(\.0{0,3})?|0(\.\d{0,3})?))?\Z',
+    re.I,
 )
 
 
@@ -36,6 +38,13 @@ def test_unquoted_only_when_asked_for(case: AcceptCase) -> None:
 def test_unquoted_when_asked_for() -> None:
     case = find(accepts("search", unquoted=True), lambda c: "type=application" in c.header.lower())
     assert case.acceptable == {XML}
+
+
+def test_the_transfer_syntax_may_be_left_open() -> None:
+    case = find(accepts("instances"), lambda c: c.any_transfer_syntax)
+    assert "transfer-syntax=*" in case.header
+    assert case.acceptable == set(OFFERED["instances"])
+    assert not find(accepts("instances"), lambda c: "1.2.840.10008.1.2.1" in c.header).any_transfer_syntax
 
 
 def test_shrinks_to_the_default() -> None:

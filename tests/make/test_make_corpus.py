@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -77,6 +77,7 @@ def test_every_transfer_syntax_is_there() -> None:
     assert held[EXPLICIT] > len(loaded()) / 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.integers(), st.text(max_size=20)), max_size=4))
 def test_uids_are_valid(words: list[object]) -> None:
     made = uid(*words)

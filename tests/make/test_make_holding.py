@@ -6,7 +6,7 @@ import random
 from functools import cache
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.make.corpus import corpus
@@ -109,6 +109,7 @@ TAGS = st.sampled_from(["0020000D", "0020000E", "00080018", "00280008", "0008002
 UID_ATTRIBUTE = st.just({"vr": "UI", "Value": ["1.2.3"]})
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(TAGS, ANYTHING | UID_ATTRIBUTE, max_size=6) | ANYTHING, max_size=4))
 def test_found_survives_anything(rows: list[Any]) -> None:
     found = Holding.found(rows, rows, rows)

@@ -16,7 +16,7 @@ from pydicom.errors import InvalidDicomError
 from harness.make import big
 from harness.make.corpus import corpus
 from harness.make.sample import Sample
-from harness.make.variants import BadSample, bad_samples, fresh
+from harness.make.variants import BadSample, bad_samples, for_web, fresh
 from harness.make.write import raw_dataset
 
 
@@ -48,6 +48,22 @@ def test_fresh_into_an_existing_series_with_changes() -> None:
     assert made.attribute("00100020") == "OTHER"
     assert "00081030" not in made.attrs
     assert like.attribute("00100020") == "VAR1-001"
+
+
+def test_for_web_keeps_the_instance_and_its_pixels() -> None:
+    for sample in samples():
+        sent = for_web(sample)
+        assert sent.transfer_syntax not in ("1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
+        if sent is sample:
+            continue
+        assert (sent.study, sent.series, sent.instance) == (sample.study, sample.series, sample.instance)
+        old, new = dcmread(io.BytesIO(sample.part10)), dcmread(io.BytesIO(sent.part10))
+        assert new.file_meta.TransferSyntaxUID == sent.transfer_syntax == "1.2.840.10008.1.2.1"
+        assert np.array_equal(old.pixel_array, new.pixel_array)
+        assert sent.attrs.keys() == sample.attrs.keys()
+        public = [tag for tag in sent.attrs if not int(tag[3]) % 2]
+        assert all(sent.attrs[tag] == sample.attrs[tag] for tag in public)
+    assert sum(for_web(s) is not s for s in samples()) >= 5
 
 
 def bad() -> dict[str, BadSample]:

@@ -142,11 +142,13 @@ def little_endian(element: Element, stored: DataSet) -> bytes | None:
     return b"".join(octets[at : at + size][::-1] for at in range(0, len(octets), size))
 
 
-def _values(element: Element, stored: DataSet, attribute: Mapping[str, Any], code: str, where: str) -> Iterator[Difference]:
+def _values(
+    element: Element, stored: DataSet, attribute: Mapping[str, Any], code: str, where: str
+) -> Iterator[Difference]:
     shown = attribute.get("Value", [])
     if not isinstance(shown, list) or code in vr.BINARY:
-        if element.empty != (not shown) and element.fragments is None:
-            yield Difference(where, "no value", _brief(element, stored), "value")
+        if element.empty != (not shown):
+            yield Difference(where, "a value" if shown else "no value", _brief(element, stored), "value")
         return
     wanted = octet_values(element, stored, element.vr if element.vr not in ("UN", "OW") else code)
     if wanted is None:
@@ -231,7 +233,8 @@ def _brief(element: Element, stored: DataSet) -> str:
     if element.empty:
         return f"{element.vr}, empty"
     values = octet_values(element, stored, element.vr)
-    return f"{element.vr} {_show(values)}" if values else f"{element.vr} of {element.value.size if element.value else 0} octets"
+    size = element.value.size if element.value else 0
+    return f"{element.vr} {_show(values)}" if values else f"{element.vr} of {size} octets"
 
 
 def _show(values: Sequence[Any]) -> str:

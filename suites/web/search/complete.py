@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.rule import DOOR, Door, Finding, journey
 from harness.wire.dicom_json import DataSet
-from harness.wire.uri import decode
 from suites.web.search import asked, fits
 from suites.web.search.broken import keeping, listed, relisted, rewriting, searches
 from suites.web.search.criteria import (
@@ -267,7 +266,7 @@ def sequence_complete(j: Journey) -> Iterator[Finding]:
 def only_the_first_item_counts(ask: Ask, door: Door) -> Answer:
     """Keys below a sequence are compared with its first item alone."""
     nested = [k for k in asked.keys(ask) if len(k.tags) == 2 and k.value]
-    return keeping(ask, door, lambda row, _: all(texts(row, k.path)[:1] == [decode(k.value)] for k in nested))
+    return keeping(ask, door, lambda row, _: all(texts(row, k.path)[:1] == [k.value] for k in nested))
 
 
 @sequence_complete.mutant(at=DOOR, defects=("M-QI-28",))

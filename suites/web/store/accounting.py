@@ -197,8 +197,8 @@ def gives_all_the_same_class(x: Exchange) -> Answer | None:
 
 
 @item_names_its_class.mutant
-def swaps_class_and_instance(x: Exchange) -> Answer | None:
-    """Class and transfer syntax are mixed up: each item names Explicit VR Little Endian as its class."""
+def names_the_transfer_syntax_as_class(x: Exchange) -> Answer | None:
+    """Failed items name Explicit VR Little Endian as their class."""
 
     def change(root: alter.Root) -> alter.Root | None:
         found = alter.items(root, FAILED)
