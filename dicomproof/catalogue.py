@@ -87,8 +87,8 @@ def defect_rows(groups: Sequence[str] = ()) -> list[tuple[str, str, str, str]]:
     catalogue = suites.load()
     found: dict[str, list[str]] = {}
     for mutant in catalogue.mutants.values():
-        for defect in mutant.defects:
-            found.setdefault(defect, []).append(mutant.id)
+        for imitated in mutant.defects:
+            found.setdefault(imitated, []).append(mutant.id)
     rows = []
     for defect in defects().values():
         if groups and defect.group not in groups:

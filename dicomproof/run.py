@@ -23,6 +23,7 @@ from dicomproof.sims import Standing, stand_up
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
 from harness.judge import Judge
 from harness.make.corpus import corpus
+from harness.make.variants import for_web
 from harness.record import Record
 from harness.rule import Catalogue, Probe, Rule
 from harness.secrets import Secrets
@@ -153,7 +154,7 @@ class _Run:
             examples=self.options.examples,
             write=not self.read_only,
             patience=self.target.deadline,
-            corpus=[] if self.read_only else corpus(self.options.seed, self.nonce),
+            corpus=[] if self.read_only else [for_web(s) for s in corpus(self.options.seed, self.nonce)],
         )
 
     def _header(self) -> None:

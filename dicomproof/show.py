@@ -110,10 +110,9 @@ def _weight(verdict: Verdict) -> tuple[int, str]:
 
 
 def _finding(console: Console, verdict: Verdict, again: str) -> None:
-    style = STYLE[verdict.outcome]
+    outcome = f"[{STYLE[verdict.outcome]}]{verdict.outcome.value}[/]"
     console.print(
-        f"[{style}]{verdict.outcome.value}[/] [bold]{escape(verdict.rule)}[/]  {verdict.level}  {escape(verdict.cites)}",
-        highlight=False,
+        f"{outcome} [bold]{escape(verdict.rule)}[/]  {verdict.level}  {escape(verdict.cites)}", highlight=False
     )
     console.print(f"  {escape(verdict.says)}", highlight=False)
     if verdict.outcome is Outcome.ERROR:

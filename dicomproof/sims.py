@@ -9,16 +9,31 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from simulators.controls import CONTROLS, control
-from simulators.oracle import Oracle
-from simulators.serve import serve
+from typing import get_args
 
 from harness.exchange import Answer, Ask, Exchange
 from harness.rule import At, Catalogue, Mutant
 from harness.target import Target, TargetError
+from simulators import controls
 from simulators.archive.archive import Archive
+from simulators.line import Served
+from simulators.oracle import Oracle
+from simulators.serve import serve
+
+# What a test tool must not be fooled or stopped by; `sim:control=NAME`.
+CONTROLS: dict[str, Callable[[], contextlib.AbstractContextManager[Served]]] = {
+    "liar": lambda: controls.liar("empty"),
+    "liar-constant": lambda: controls.liar("constant"),
+    "liar-echo": lambda: controls.liar("echo"),
+    "refuser": lambda: controls.refuser(404),
+    "refuser-409": lambda: controls.refuser(409),
+    "refuser-500": lambda: controls.refuser(500),
+    "html": controls.html,
+    "mute": controls.mute,
+    **{f"hostile-{kind}": partial(controls.hostile, kind) for kind in get_args(controls.Hostility)},
+}
 
 Mutate = Callable[[Ask, Callable[[Ask], Answer]], Answer]
 
@@ -36,7 +51,7 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
     """Serve the simulator that the target names, or take the product's address; with an oracle in both cases."""
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
-        oracle = stack.enter_context(contextlib.closing(Oracle(folder / "oracle")))
+        oracle = stack.enter_context(Oracle(edition))
         base = target.base or stack.enter_context(_simulator(target, catalogue, edition, folder / "archive"))
         yield Standing(base, oracle)
 
@@ -46,8 +61,8 @@ def _simulator(target: Target, catalogue: Catalogue, edition: str, folder: Path)
     if target.simulator == "control":
         if target.which not in CONTROLS:
             raise TargetError(f"There is no control {target.which!r}; there are {', '.join(CONTROLS)}.")
-        with control(target.which) as base:
-            yield base
+        with CONTROLS[target.which]() as control:
+            yield control.url
         return
     mutant = None
     if target.simulator == "mutant":

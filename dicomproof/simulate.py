@@ -6,12 +6,13 @@ Must not know what it answers.
 from __future__ import annotations
 
 import contextlib
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from simulators.serve import run_forever
 
 import suites
 from dicomproof.run import UsageError
@@ -20,6 +21,7 @@ from harness.context import unknown_edition
 from harness.exchange import Answer, Ask
 from harness.rule import At
 from simulators.archive.archive import Archive
+from simulators.serve import serve
 
 
 def simulate(
@@ -34,14 +36,27 @@ def simulate(
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
         archive = stack.enter_context(contextlib.closing(Archive(folder, database)))
         kept = str(folder) if data else "a temporary folder that is removed at the end"
-        console.print(f"DICOMweb at http://{host}:{port}/dicomweb, edition {edition}, data in {kept}. Ctrl-C stops it.",
-                      highlight=False, soft_wrap=True)  # fmt: skip
         try:
-            run_forever(archive, host=host, port=port, edition=edition, mutate=mutate, wire=wire)
+            served = stack.enter_context(
+                serve(archive, host=host, port=port, edition=edition, mutate=mutate, wire=wire)
+            )
         except OSError as error:
             raise UsageError(
                 f"{host}:{port} cannot be served: {error.strerror or error}. Choose another --web."
             ) from None
+        broken = f", with {len(mutants)} seeded defects" if mutants else ""
+        text = f"DICOMweb at {served.url}, edition {edition}{broken}, data in {kept}. Ctrl-C stops it."
+        console.print(text, highlight=False, soft_wrap=True)
+        _until_stopped()
+        console.print("Stopped.", highlight=False)
+
+
+def _until_stopped() -> None:
+    """Wait for Ctrl-C or a request to terminate."""
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    stop.wait()
 
 
 def address(text: str) -> tuple[str, int]:

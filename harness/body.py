@@ -5,6 +5,7 @@ Must not know what the octets mean.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ class Body:
         """All octets; BodyTooLarge above 64 MiB."""
         return self.read()
 
-    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+    def chunks(self, size: int = CHUNK) -> Iterator[builtins.bytes]:
         """All octets in order, `size` at a time."""
         if self.data is not None or self.path is None:
             for at in range(0, self.size, size):

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.body import EMPTY, Body
-from harness.wire import coding, dicom_json, media, multipart, part10, uri
+from harness.wire import coding, dicom_json, media, multipart, native_xml, part10, uri
 
 if TYPE_CHECKING:
     from harness.context import Context
@@ -121,7 +121,7 @@ class _Message:
         return dicom_json.read(self.payload)
 
     @property
-    def parts(self) -> tuple[multipart.Part, ...]:
+    def parts(self) -> tuple[Part, ...]:
         """The parts of a multipart body, () for any other body."""
         return self.multipart.parts if self.multipart else ()
 
@@ -132,9 +132,16 @@ class _Message:
             return (part10.read(self.payload),)
         return tuple(part10.read(p.content) for p in self.parts if p.media.type == "application/dicom")
 
+    @cached_property
+    def documents(self) -> tuple[native_xml.Reading, ...]:
+        """The Native DICOM Model documents in the body, in order: each part, or the whole, of application/dicom+xml."""
+        if self.type == "application/dicom+xml":
+            return (native_xml.read(self.payload),)
+        return tuple(native_xml.read(p.content) for p in self.parts if p.media.type == "application/dicom+xml")
+
     def forget(self) -> None:
         """Drop the cached readings, so that a long record is judged in little memory."""
-        for name in ("media", "payload", "multipart", "json", "files", "accept"):
+        for name in ("media", "payload", "multipart", "json", "files", "documents", "accept"):
             self.__dict__.pop(name, None)
 
 

@@ -305,7 +305,7 @@ def journey(
     return _declare(Journey, locals())
 
 
-def _declare(over: type, given: dict[str, Any]) -> Any:
+def _declare(over: type, given: dict[str, Any]) -> Callable[[Callable[[Any], Iterable[Finding] | None]], Rule[Any]]:
     given = {k: v for k, v in given.items() if k != "over"}
     verifies = given.pop("verifies")
     given["verifies"] = (verifies,) if isinstance(verifies, str) else tuple(verifies)

@@ -20,7 +20,7 @@ from harness.exchange import Exchange
 from harness.judge import Met
 from harness.make.corpus import Sample
 from harness.make.holding import Holding
-from harness.make.parts import Multipart, related
+from harness.make.parts import Message, Part, multipart
 from harness.session import Session, request
 from harness.talk.web import Talk
 
@@ -84,9 +84,9 @@ class Web:
     def store(self, parts: Iterable[bytes | Body | Sample], study: str = "", accept: str | None = JSON,
               headers: Fields = (), **about: Any) -> Exchange:  # fmt: skip
         """POST of PS3.10 parts to /studies or /studies/{study}, framed as the standard shows it."""
-        return self.post_multipart(related([_octets(p) for p in parts]), study, accept, headers, **about)
+        return self.post_multipart(multipart([_part(p) for p in parts]), study, accept, headers, **about)
 
-    def post_multipart(self, message: Multipart, study: str = "", accept: str | None = JSON,
+    def post_multipart(self, message: Message, study: str = "", accept: str | None = JSON,
                        headers: Fields = (), **about: Any) -> Exchange:  # fmt: skip
         """POST of a multipart message that was framed elsewhere."""
         path = f"studies/{study}" if study else "studies"
@@ -176,5 +176,5 @@ def _settings(most: int) -> hypothesis.settings:
     )
 
 
-def _octets(part: bytes | Body | Sample) -> bytes | Body:
-    return part.part10 if isinstance(part, Sample) else part
+def _part(part: bytes | Body | Sample) -> Part:
+    return Part.of(part.part10 if isinstance(part, Sample) else part)

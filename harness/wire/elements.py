@@ -24,6 +24,7 @@ CODES: dict[str, str] = {
     "part10.odd-length": "The length of a value is even (PS3.5 7.1.1).",
     "part10.length-overrun": "A value ends within what encloses it (PS3.5 7.1.1, 7.5.1).",
     "part10.undefined-length": "Undefined length is used for SQ, UN and encapsulated Pixel Data only (PS3.5 7.1.1).",
+    "part10.encapsulated-vr": "Encapsulated Pixel Data has the VR OB (PS3.5 A.4).",
     "part10.delimiter": "An item or delimitation tag stands only where one belongs (PS3.5 7.5).",
     "part10.delimiter-length": "A delimitation item has length zero (PS3.5 7.5.1, 7.5.2).",
     "part10.delimiter-missing": "What has undefined length is closed by its delimitation item (PS3.5 7.5.1, 7.5.2).",
@@ -286,8 +287,10 @@ class _Reader:
     def _undefined(self, bare: Element, start: int, place: _Place, path: str) -> tuple[Element | None, int]:
         tag, code, at = bare.tag, bare.vr, bare.at
         if tag == _PIXELS and code in ("OB", "OW", "UN"):
-            if not place.syntax.explicit or self.syntax.encapsulated is False or code != "OB":
-                self.flaw("part10.undefined-length", at, path, f"undefined length with {code}", "a length")
+            if not place.syntax.explicit or self.syntax.encapsulated is False:
+                self.flaw("part10.undefined-length", at, path, "undefined length", "a length: this syntax is native")
+            elif code != "OB":
+                self.flaw("part10.encapsulated-vr", at, path, code, "OB")
             fragments, end = self._fragments(start, place, path)
             return Element(tag, code, at, fragments=fragments), end
         private = not place.syntax.explicit and not vr.in_dictionary(tag)

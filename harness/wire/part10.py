@@ -22,7 +22,7 @@ CODES: dict[str, str] = {
     "part10.meta-implicit": "File Meta Information is in explicit VR little endian (PS3.10 7.1).",
     "part10.meta-length-missing": "File Meta Information begins with its group length (PS3.10 Table 7.1-1).",
     "part10.meta-length": "(0002,0000) is the number of octets of what follows of the group (PS3.10 Table 7.1-1).",
-    "part10.meta-missing": "The required elements of File Meta Information are there with a value (PS3.10 Table 7.1-1).",
+    "part10.meta-missing": "The required elements of File Meta Information have values (PS3.10 Table 7.1-1).",
     "part10.meta-version": "(0002,0001) has the two octets 00 01 (PS3.10 Table 7.1-1).",
     "part10.meta-un": "File Meta Information has no element of VR UN (PS3.10 7.1).",
     "part10.meta-private": "Private information and its creator come together (PS3.10 Table 7.1-1).",

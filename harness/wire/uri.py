@@ -185,7 +185,8 @@ def _retrieve(words: Sequence[str], uids: dict[str, str], path: str, query: Quer
         depth += 1
     if not depth:
         return Resource("web.other", path=path, query=query)
-    level: Level = ("study", "series", "instance")[depth - 1]  # type: ignore[assignment]
+    levels: tuple[Level, ...] = ("study", "series", "instance")
+    level = levels[depth - 1]
     held = dict(list(uids.items())[:depth])
     rest = list(words[2 * depth :])
     if not rest:

@@ -255,8 +255,8 @@ class _Plan:
         narrow: dict[str, set[TagPath]] = {}
         asked = {path for path in question.include if offered(path[0]) and within(path[0], self.lowest)}
         asked |= {key.path for key in self.keys if not level_of(key.path[0]) or level_of(key.path[0]) in levels}
-        for path in asked - {(tag,) for tag in NEVER_MATCHED}:
-            wanted[path[0]] = True
+        for path in asked:
+            wanted[path[0]] = path[0] not in NEVER_MATCHED  # those say nothing when they are empty
             narrow.setdefault(path[0], set()).add(path[1:])
         return wanted, {tag: paths for tag, paths in narrow.items() if _is_sequence(tag)}
 

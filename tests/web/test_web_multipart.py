@@ -34,7 +34,9 @@ def test_what_was_written_is_read_in_chunks_of_any_size(contents: list[bytes], s
     payload = joined(tuple(write((Part("a/b", "http://x/1", (c,)) for c in contents), mark)))
     found = read(payload, mark, size)
     assert [content for _, content in found] == contents
-    expected = [{"content-type": "a/b", "content-length": str(len(c)), "content-location": "http://x/1"} for c in contents]
+    expected = [
+        {"content-type": "a/b", "content-length": str(len(c)), "content-location": "http://x/1"} for c in contents
+    ]
     assert [fields for fields, _ in found] == expected
 
 

@@ -355,7 +355,7 @@ def range_called_the_whole(ask: Ask, door: Door) -> Answer:
     cites="PS3.18 8.5 Table 8.5-1; RFC 9110 13.1",
     level=SHOULD,
     on="web.retrieve.conditional",
-    when=lambda j: bool(j.step("again") and j.step("again").answer.complete),  # type: ignore[union-attr]
+    when=lambda j: any(x.answer.complete for x in j.steps("again")),
     says="Who asks again with the validator that it was given is told 304, without a payload, when nothing changed.",
 )
 def unchanged_is_304(j: Journey) -> Iterator[Finding]:

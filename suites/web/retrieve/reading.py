@@ -13,7 +13,7 @@ from typing import Any
 from harness.body import Body
 from harness.exchange import Answer, Exchange
 from harness.past import SERIES, SOP_INSTANCE, STUDY, Kept, Past
-from harness.wire import dicom_json, media, part10
+from harness.wire import dicom_json, media, native_xml, part10
 from harness.wire.uri import Resource
 
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
@@ -133,7 +133,8 @@ def datasets(answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
     """The data sets of a metadata answer in DICOM JSON form, each with where it stands; XML is mapped by F.3."""
     if answer.json is not None:
         return [(f"/{n}", d) for n, d in enumerate(answer.json.datasets)]
-    return [(f"part {n}", d) for n, d in enumerate(answer.xml_datasets, 1)]
+    shown = [(n, native_xml.to_json(d)) for n, r in enumerate(answer.documents, 1) for d in r.datasets]
+    return [(f"document {n}", d) for n, d in shown]
 
 
 def instances(answer: Answer) -> Iterator[Found]:

@@ -5,16 +5,30 @@ Must not know matching keys, pages or return attributes beyond the unique keys.
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
-from harness.wire.uri import valid_uid
-from suites.web.search.asked import acceptable
-from suites.web.search.broken import Row, edited, listed, relisted, searches, with_tag, without_tag
-from suites.web.search.rows import JSON_TYPES, UNIQUE, XML_TYPE, found, is_xml, level, own, owns, rows, texts, uid
+from suites.web.search.asked import acceptable, keys, lawful
+from suites.web.search.broken import Row, edited, listed, searches, with_tag, without_tag
+from suites.web.search.rows import (
+    JSON_TYPES,
+    UNIQUE,
+    XML_TYPE,
+    found,
+    is_xml,
+    level,
+    own,
+    owns,
+    rows,
+    texts,
+    uid,
+    whole,
+)
 
 
 def with_payload(x: Exchange) -> bool:
@@ -226,16 +240,8 @@ def xml_has_no_patient_id(x: Exchange) -> Answer | None:
     """Patient ID is empty in XML."""
     if not searches(x.ask) or not x.answer.parts:
         return None
-    body, mark = x.answer.body.bytes(), b'keyword="PatientID"'
-    return x.answer.but(body=body.replace(mark, b'keyword="PatientID" x="').replace(b' x="', b"")) if 0 else _blank(x)
-
-
-def _blank(x: Exchange) -> Answer | None:
-    import re
-
-    body = x.answer.body.bytes()
     pattern = rb'(<DicomAttribute[^>]*tag="00100020"[^>]*>).*?(</DicomAttribute>)'
-    return x.answer.but(body=re.sub(pattern, rb"\1\2", body, flags=re.DOTALL))
+    return x.answer.but(body=re.sub(pattern, rb"\1\2", x.answer.body.bytes(), flags=re.DOTALL))
 
 
 @rule(
@@ -349,9 +355,6 @@ def stored_is_listed(x: Exchange) -> Iterator[Finding]:
 
 
 def _complete_list(x: Exchange) -> bool:
-    from suites.web.search.asked import keys, lawful
-    from suites.web.search.rows import whole
-
     return rows(x) is not None and whole(x) and lawful(x) and all(key.universal for key in keys(x.ask))
 
 
@@ -405,9 +408,8 @@ def _repeated(j: Journey) -> Iterator[tuple[Exchange, Exchange]]:
 @same_order_again.mutant(defects="D-QI-06")
 def orders_by_chance(x: Exchange) -> Answer | None:
     """The order of matches changes from one request to the next."""
-    _turn[0] += 1
-    return edited(x, lambda held: held[_turn[0] % len(held) :] + held[: _turn[0] % len(held)])
+    turn = next(_turns)
+    return edited(x, lambda held: held[turn % len(held) :] + held[: turn % len(held)])
 
 
-_turn = [0]  # how often the mutant above was asked
-assert relisted and valid_uid
+_turns = itertools.count()  # how often the mutant above was asked
