@@ -154,6 +154,9 @@ def rules_command(
 def mutants_command(
     which: Annotated[str, typer.Argument(help="Which: a glob over mutant ids, such as 'search.*'.")] = "*",
     run: Annotated[bool, typer.Option("--run", help="Run the matrix: each mutant must turn its rule red.")] = False,
+    door: Annotated[
+        bool, typer.Option("--at-the-door", help="With --run: serve each mutant, also those of answers.")
+    ] = False,
     defects: Annotated[bool, typer.Option("--defects", help="Known defects, and which mutant imitates each.")] = False,
 ) -> None:
     """List the seeded defects, or prove that every rule catches its own."""
@@ -166,7 +169,7 @@ def mutants_command(
     if not run:
         catalogue.show_mutants(out, chosen)
         return
-    survivors = [row for row in matrix(chosen, out) if not row.killed]
+    survivors = [row for row in matrix(chosen, out, door) if not row.killed]
     if survivors:
         raise stop(
             Exit.NONCONFORMITY,

@@ -1,25 +1,33 @@
-"""Knows how the mutant matrix is run: every mutant through the door, its rule must turn red.
+"""Knows how the mutant matrix is run: each mutant does its work, and its rule must turn red.
 
+A mutant of the answer acts where an answer leaves, so it is tried on the answers of one unbroken run (fast); a mutant
+of the door or of the octets is served and checked by the probes of its rule. `at_the_door` serves every one of them.
 Must not know particular rules or mutants.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
 import suites
 from dicomproof.run import Options, check
-from harness.context import EDITIONS
-from harness.rule import Mutant
+from harness.context import DEFAULT_EDITION, EDITIONS, Context
+from harness.exchange import Exchange, Journey
+from harness.judge import Judge
+from harness.past import Past
+from harness.record import read
+from harness.rule import At, Mutant, Rule
 from harness.target import Target
 from harness.verdict import Outcome
 
 MEMORY_DISK = Path("/dev/shm")
+SEED, NONCE = 1, "MATRIX"
 
 
 @dataclass(frozen=True)
@@ -29,50 +37,106 @@ class Row:
     mutant: str
     rule: str
     killed: bool
-    others: tuple[str, ...]
-    why: str
+    others: tuple[str, ...] = ()
+    why: str = ""
 
 
-def run_one(mutant: Mutant, whole: bool = False, seed: int = 0, examples: int = 5) -> Row:
-    """Check the simulator with this defect by the probes of its rule (`whole`: by every probe and rule)."""
-    catalogue = suites.load()
-    rule = catalogue.rules[mutant.rule]
-    edition = rule.until or rule.since or ""
-    with tempfile.TemporaryDirectory(prefix="mutant-", dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None) as folder:
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder, in memory where the system has such a place: fsync costs nothing there."""
+    with tempfile.TemporaryDirectory(prefix="matrix-", dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@dataclass
+class Answers:
+    """The exchanges of one unbroken run for each edition that a mutant needs, made when first asked for."""
+
+    folder: Path
+    runs: dict[str, list[Exchange]] = field(default_factory=dict)
+    pasts: dict[str, Past] = field(default_factory=dict)
+
+    def of(self, edition: str) -> list[Exchange]:
+        if edition not in self.runs:
+            out = self.folder / f"answers-{edition}"
+            options = Options(out, edition=edition, seed=SEED, nonce=NONCE, examples=5)
+            check(Target("sim:", simulator="reference"), options)
+            self.runs[edition] = list(read(out).exchanges())
+            self.pasts[edition] = Past()
+            for x in self.runs[edition]:
+                self.pasts[edition].see(x)
+                x.forget()
+        return self.runs[edition]
+
+    def tried(self, mutant: Mutant) -> Row:
+        """Let the mutant change the recorded answers, one subject at a time, until its rule turns red."""
+        rule = suites.load().rules[mutant.rule]
+        edition = edition_for(rule)
+        exchanges = self.of(edition)
+        changed = 0
+        for group in _subjects(rule, exchanges):
+            broken = [_broken(mutant, x) for x in group]
+            if all(new is old for new, old in zip(broken, group, strict=True)):
+                continue
+            changed += 1
+            # a past of its own: what the broken answers say was stored must not leak into the next subject
+            judge = Judge(suites.load(), Context(edition, past=Past(dict(self.pasts[edition].kept))), [rule])
+            met = [m for x in broken for m in judge.see(x)]
+            met += [m for name in {x.journey for x in broken if x.journey} for m in judge.close(name)]
+            if any(found == rule.id for found, _ in met):
+                return Row(mutant.id, mutant.rule, True)
+        why = f"survived in {changed} changed subjects" if changed else "changed nothing in any recorded answer"
+        return Row(mutant.id, mutant.rule, False, why=why)
+
+
+def _subjects(rule: Rule[object], exchanges: Sequence[Exchange]) -> Iterator[list[Exchange]]:
+    """What the rule judges: single exchanges, or whole journeys."""
+    if rule.over is Exchange:
+        yield from ([x.but(journey="")] for x in exchanges if rule.applies_to(x.kind))
+        return
+    assert rule.over is Journey
+    journeys: dict[str, list[Exchange]] = {}
+    for x in exchanges:
+        if x.journey and rule.applies_to(x.journey.partition("#")[0]):
+            journeys.setdefault(x.journey, []).append(x)
+    yield from journeys.values()
+
+
+def _broken(mutant: Mutant, x: Exchange) -> Exchange:
+    answer = mutant.act(Exchange(0, x.ask, x.answer))
+    return x if answer is None or answer == x.answer else x.but(answer=answer)
+
+
+def edition_for(rule: Rule[object]) -> str:
+    """An edition in which the rule applies: the default where it does, else the first of ours that fits."""
+    return next(e for e in (DEFAULT_EDITION, *EDITIONS) if rule.applies_in(e))
+
+
+def served(mutant: Mutant, whole: bool = False) -> Row:
+    """Serve the simulator with this defect and check it with the probes of its rule; `whole`: with everything."""
+    rule = suites.load().rules[mutant.rule]
+    with scratch() as folder:
         target = Target(f"sim:mutant={mutant.id}", simulator="mutant", which=mutant.id, deadline=3.0)
-        options = Options(
-            Path(folder, "out"),
-            only="" if whole else mutant.rule,
-            edition=_edition(edition),
-            seed=seed,
-            examples=examples,
-            data=Path(folder, "data"),
-        )
+        only = "" if whole else mutant.rule
+        options = Options(folder / "out", only, edition_for(rule), SEED, 5, nonce=NONCE, data=folder / "data")
         verdicts = check(target, options).verdicts
-    red = {v.rule: v for v in verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)}
+    red = {v.rule for v in verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)}
     own = next(v for v in verdicts if v.rule == mutant.rule)
-    wanted = Outcome.FAIL if rule.level.binding else Outcome.WARN
-    killed = own.outcome is wanted or (own.outcome is Outcome.WARN and own.found > 0)
-    why = "" if killed else f"{own.outcome.value} after {own.exercised} exercises {own.why}".strip()
-    return Row(mutant.id, mutant.rule, killed, tuple(sorted(set(red) - {mutant.rule})), why)
+    why = "" if own.rule in red else f"{own.outcome.value} after {own.exercised} exercises {own.why}".strip()
+    return Row(mutant.id, mutant.rule, own.rule in red, tuple(sorted(red - {own.rule})), why)
 
 
-def _edition(wanted: str) -> str:
-    """An edition in which the rule applies: its bounds name one that we know, else the default."""
-    return wanted if wanted in EDITIONS else ""
-
-
-def matrix(chosen: Sequence[Mutant], console: Console) -> list[Row]:
-    """Run every mutant, a line each as it ends."""
+def matrix(chosen: Sequence[Mutant], console: Console, at_the_door: bool = False) -> list[Row]:
+    """Try every mutant, a line each as it ends."""
     rows = []
-    for number, row in enumerate(_rows(chosen), 1):
-        mark = "killed  " if row.killed else "SURVIVED"
-        extra = f"  also red: {', '.join(row.others)}" if row.others else ""
-        console.print(f"{number}/{len(chosen)} {mark} {row.mutant}  {row.why}{extra}", highlight=False, markup=False)
-        rows.append(row)
+    with scratch() as folder:
+        answers = Answers(folder)
+        for number, mutant in enumerate(chosen, 1):
+            row = served(mutant) if at_the_door or mutant.at is not At.ANSWER else answers.tried(mutant)
+            mark = "killed  " if row.killed else "SURVIVED"
+            extra = f"  also red: {', '.join(row.others)}" if row.others else ""
+            console.print(
+                f"{number}/{len(chosen)} {mark} {row.mutant}  {row.why}{extra}", highlight=False, markup=False
+            )
+            rows.append(row)
     return rows
-
-
-def _rows(chosen: Sequence[Mutant]) -> Iterator[Row]:
-    for mutant in chosen:
-        yield run_one(mutant)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.body import EMPTY, Body
 from harness.wire import coding, dicom_json, media, multipart, native_xml, part10, uri
+from harness.wire.multipart import Part
 
 if TYPE_CHECKING:
     from harness.context import Context

@@ -26,6 +26,7 @@ class Kept:
     transfer_syntax: str
     sent: Body
     seq: int
+    changed: bool = False  # the answer carried a Warning Reason for it: attributes may have been coerced
 
 
 @dataclass
@@ -38,7 +39,9 @@ class Past:
         """Take in a finished Store exchange; everything else leaves the past as it is."""
         if x.kind != "web.store" or x.answer.status not in (200, 202):
             return
-        refused = set(failed_instances(x))
+        if x.answer.status == 202 and x.answer.json is None:
+            return  # some may have failed, and this answer does not tell us which
+        refused, changed = set(failed_instances(x)), set(warned_instances(x))
         for part in x.ask.parts:
             reading = part10.read(part.content)
             uid = reading.dataset.text(SOP_INSTANCE)
@@ -51,6 +54,7 @@ class Past:
                     reading.transfer_syntax,
                     part.content,
                     x.seq,
+                    uid in changed,
                 )
 
     def get(self, instance: str) -> Kept | None:
@@ -73,3 +77,11 @@ def failed_instances(x: Exchange) -> list[str]:
     return [
         str(uid) for d in x.answer.json.datasets for uid in dicom_json.values(d, "00081198.00081155") if uid is not None
     ]
+
+
+def warned_instances(x: Exchange) -> list[str]:
+    """SOP Instance UIDs that a store response gives a Warning Reason (0008,1196) for (PS3.18 Table I.1-1)."""
+    items = [
+        item for d in (x.answer.json.datasets if x.answer.json else ()) for item in dicom_json.values(d, "00081199")
+    ]
+    return [dicom_json.text(i, "00081155") for i in items if isinstance(i, dict) and "00081196" in i]

@@ -10,7 +10,7 @@ import fnmatch
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.requirements import known_defect, known_requirement
@@ -78,6 +78,7 @@ class Finding:
 Subject = TypeVar("Subject", Exchange, Journey)
 Door = Callable[[Ask], Answer]
 MutantFunction = Callable[..., Any]
+Act = TypeVar("Act", bound=MutantFunction)
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,12 @@ class Rule(Generic[Subject]):
     def applies_to(self, kind: str) -> bool:
         """`on` is a dotted prefix of the subject's kind; '|' separates alternatives."""
         return any(kind == on or kind.startswith(on + ".") for on in self.on.split("|"))
+
+    @overload
+    def mutant(self, act: Act, *, at: At = ANSWER, defects: str | Iterable[str] = ()) -> Act: ...
+
+    @overload
+    def mutant(self, act: None = None, *, at: At = ANSWER, defects: str | Iterable[str] = ()) -> Callable[[Act], Act]: ...
 
     def mutant(self, act: MutantFunction | None = None, *, at: At = ANSWER, defects: str | Iterable[str] = ()) -> Any:
         """Register the function below as a defect that this rule must catch; bare, or with `at=` and `defects=`."""

@@ -121,6 +121,13 @@ def read(body: Body) -> Reading:
     return Reading(root, datasets, flaws)
 
 
+def check(dataset: DataSet) -> Flaws:
+    """What departs from Annex F in one data set that is already parsed; pointers begin at the data set."""
+    flaws = Flaws()
+    _Walk(flaws).dataset(dict(dataset), (), 0)
+    return flaws
+
+
 def _report_text(text: json_text.Text, walk: _Walk) -> None:
     """Place what the parser saw: the pointers are searched for only when there is something to report."""
     if not (text.constants or text.doubled or text.surrogates):

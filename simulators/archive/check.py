@@ -22,7 +22,7 @@ from simulators.archive.held import (
     Stored,
 )
 from simulators.model.json_encode import elements_of, metadata_uri
-from simulators.model.names import ENCAPSULATED, JPIP_SYNTAXES, SYNTAXES
+from simulators.model.names import ENCAPSULATED, SYNTAXES
 from simulators.model.scan import PIXEL_DATA, Element, Meta, Source, TooMuch, Unreadable, read_dataset, read_meta
 
 # Storage SOP Classes by the registry (PS3.6 A); a media directory and commitment only have the word in their name.
@@ -91,8 +91,6 @@ def _known_syntax(meta: Meta, known: Stored) -> None:
         raise _refused(known, CANNOT_UNDERSTAND, "no Transfer Syntax UID (0002,0010)")
     if syntax not in SYNTAXES:
         raise _refused(known, SYNTAX_NOT_SUPPORTED, f"transfer syntax {syntax[:64]!r} is not known here")
-    if syntax in JPIP_SYNTAXES:
-        raise _refused(known, SYNTAX_NOT_SUPPORTED, "pixel data that lies with a JPIP provider is not kept here")
 
 
 def _identify(source: Source, known: Stored) -> Stored:

@@ -13,8 +13,8 @@ from pydicom.uid import AllTransferSyntaxes, ImplicitVRLittleEndian
 # NUL octet (RFC 8259 7), so replacing it cannot hit anything else.
 BASE: Final = b"\x00BASE\x00"
 
-# 1.2.840.10008.1.2.4.205: JPIP HTJ2K Referenced Deflate, younger than the dictionary of the library.
-JPIP_SYNTAXES: Final = frozenset(
+# Pixel data is somewhere else, behind a URL in the data set; the data set itself is a native one.
+_JPIP: Final = frozenset(
     ("1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.204", "1.2.840.10008.1.2.4.205")
 )
 INFLATED: Final = frozenset(("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"))
@@ -25,6 +25,6 @@ _YOUNG: Final = frozenset(
     ("1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1", "1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111",
      "1.2.840.10008.1.2.4.112")
 )  # fmt: skip
-_NATIVE: Final = IMPLICIT | BIG_ENDIAN | INFLATED | JPIP_SYNTAXES | {"1.2.840.10008.1.2.1"}
+_NATIVE: Final = IMPLICIT | BIG_ENDIAN | INFLATED | _JPIP | {"1.2.840.10008.1.2.1"}
 SYNTAXES: Final = frozenset(str(s) for s in AllTransferSyntaxes) | _NATIVE | _YOUNG
 ENCAPSULATED: Final = SYNTAXES - _NATIVE

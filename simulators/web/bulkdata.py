@@ -70,7 +70,11 @@ def values(held: Held) -> list[Value]:
 async def _values(call: Call, found: Sequence[Value], single: bool = False) -> Reply:
     if not found:
         raise Problem(404, "The resource has no bulk data.")
-    planned = plan(call, found, partial(_offers, single=single), bulk=True)
+
+    def offers(value: Value) -> tuple[Offer, ...]:
+        return _offers(value, single, single and _streams(value.held) == 1)
+
+    planned = plan(call, found, offers, bulk=True)
     try:
         parts = await run_sync(lambda: [part for v, s in planned.chosen for part in _parts(v, s, call.base)])
     except NoSuchValue as problem:
@@ -78,12 +82,13 @@ async def _values(call: Call, found: Sequence[Value], single: bool = False) -> R
     return _reply(call, planned, parts)
 
 
-def _offers(value: Value, single: bool) -> tuple[Offer, ...]:
+def _offers(value: Value, single: bool, single_stream: bool) -> tuple[Offer, ...]:
+    """What a value can be had as; in a single part where it is one item, coded where it is one stream (10.4.4 note 3)."""
     octets = (EXPLICIT_LE,) if not value.coded or pixels.decodable(value.held) else ()
     found = [Offer(OCTETS, True, octets, EXPLICIT_LE)] if octets else []
     found += [Offer(OCTETS, False, octets, EXPLICIT_LE)] if octets and single else []
     if value.coded:
-        found += _coded_offers(value.held, single and _streams(value.held) == 1)
+        found += _coded_offers(value.held, single_stream)
     return tuple(found)
 
 
@@ -127,7 +132,8 @@ async def frames(call: Call, service: Service) -> Reply:
         raise Problem(404, "The instance has no pixel data, so it has no frames.")
     if numbers[-1] > max(held.frames, 1):
         raise Problem(404, f"The instance has {max(held.frames, 1)} frames; there is no frame {numbers[-1]}.")
-    planned = plan(call, [held], partial(_frame_offers, single=len(numbers) == 1), bulk=True)
+    single = len(numbers) == 1
+    planned = plan(call, [held], lambda h: _offers(Value(h, h.pixel_tag), single, single), bulk=True)
     syntax = planned.chosen[0][1]
     parts = await run_sync(_frame_parts, held, syntax, numbers, call.base)
     return _reply(call, planned, parts)
@@ -142,11 +148,6 @@ def _numbers(text: str) -> list[int]:
     if numbers != sorted(set(numbers)):
         raise Problem(400, "Frame numbers are listed in ascending order, each once (PS3.18 10.1.1).")
     return numbers
-
-
-def _frame_offers(held: Held, single: bool) -> tuple[Offer, ...]:
-    offers = _offers(Value(held, held.pixel_tag), single)
-    return tuple(o for o in offers if not (o.type.startswith("video/") and not single))
 
 
 def _frame_parts(held: Held, syntax: str, numbers: Sequence[int], base: str) -> list[Part]:

@@ -63,11 +63,15 @@ class Call:
         """The members of the Accept field, () without one."""
         return media.read_accept(self.headers.getlist("accept"))
 
-    @cached_property
-    def acceptable(self) -> Acceptable:
-        """The Acceptable Media Types; Problem 406 without an Accept field, whatever the parameter says (8.7.5)."""
+    def require_accept(self) -> None:
+        """Problem 406 without an Accept field, whatever the accept parameter says (8.7.5)."""
         if "accept" not in self.headers:
             raise Problem(406, "The request has no Accept header field, which PS3.18 8.7.5 requires.")
+
+    @cached_property
+    def acceptable(self) -> Acceptable:
+        """The Acceptable Media Types; Problem 406 without an Accept field."""
+        self.require_accept()
         wanted = media.read_accept([p.text() for p in self.query if p.name == "accept"])
         # 8.3.3.1: the accept parameter has no wildcards, so such members there are not valid and ignored.
         return Acceptable(tuple(r for r in wanted if not r.name.endswith("/*")), self.accept)

@@ -34,8 +34,9 @@ class Disconnected(Exception):
 async def store(call: Call, service: Service) -> Reply:
     """Store what the payload holds; nothing of a request that breaks off or is malformed is stored."""
     study = call.uid("study")
-    selected = call.choose(OFFERS)
+    call.require_accept()
     boundary = _boundary(call)
+    selected = call.choose(OFFERS)
     batch = _Batch(service)
     try:
         await batch.read(call, boundary)

@@ -139,6 +139,17 @@ def preamble_before_the_first_part(x: Exchange) -> Answer | None:
     return x.answer.but(body=b"A multipart message.\r\n" + x.answer.body.bytes()) if _framed(x) else None
 
 
+@delimiters.mutant(at=WIRE)
+def two_delimiters_in_a_row(raw: bytes) -> bytes:
+    """The first delimiter of a multipart answer stands twice."""
+    head, blank, body = raw.partition(b"\r\n\r\n")
+    if b"multipart/related" not in head or b"ontent-length" not in head.lower():
+        return raw
+    line = body[: body.find(b"\r\n") + 2]
+    size = str(len(body) + len(line)).encode()
+    return re.sub(rb"(?i)(content-length: *)[0-9]+", rb"\g<1>" + size, head) + blank + line + body
+
+
 @rule(
     "multipart.closing",
     cites="PS3.18 8.6.1.2.1; RFC 2046 5.1.1",
@@ -276,7 +287,7 @@ def parts_call_themselves_multipart(x: Exchange) -> Answer | None:
     """The Content-Type of a part repeats that of the message."""
     body = x.answer.body.bytes() if _has_parts(x) else b""
     given = (x.answer.headers.get("content-type") or "").encode()
-    return x.answer.but(body=re.sub(rb"Content-Type: [^\r]*", b"Content-Type: " + given, body)) if body else None
+    return x.answer.but(body=re.sub(rb"(?i)Content-Type: [^\r]*", b"Content-Type: " + given, body)) if body else None
 
 
 @rule(
@@ -314,7 +325,7 @@ def part_length_is_one_short(x: Exchange) -> Answer | None:
 def parts_without_length(x: Exchange) -> Answer | None:
     """Parts do not tell their length."""
     body = x.answer.body.bytes() if _has_parts(x) else b""
-    return x.answer.but(body=re.sub(rb"\r\nContent-Length: [0-9]+", b"", body)) if body else None
+    return x.answer.but(body=re.sub(rb"(?i)\r\nContent-Length: [0-9]+", b"", body)) if body else None
 
 
 @rule(
@@ -342,7 +353,7 @@ def part_content_location(x: Exchange) -> Iterator[Finding]:
 def parts_without_location(x: Exchange) -> Answer | None:
     """Parts do not say which resource they represent."""
     body = x.answer.body.bytes() if _has_parts(x) else b""
-    return x.answer.but(body=re.sub(rb"\r\nContent-Location: [^\r]*", b"", body)) if body else None
+    return x.answer.but(body=re.sub(rb"(?i)\r\nContent-Location: [^\r]*", b"", body)) if body else None
 
 
 @part_content_location.mutant
@@ -381,7 +392,7 @@ def location_is_the_frame(x: Exchange) -> Iterator[Finding]:
 def frame_number_twice(x: Exchange) -> Answer | None:
     """The frame number stands twice in the Content-Location of a part."""
     body = x.answer.body.bytes() if _has_parts(x) and x.kind == "web.retrieve.frames" else b""
-    doubled = re.sub(rb"(Content-Location: [^\r]*)(/frames/[0-9]+)", rb"\1\2\2", body)
+    doubled = re.sub(rb"(?i)(Content-Location: [^\r]*)(/frames/[0-9]+)", rb"\1\2\2", body)
     return x.answer.but(body=doubled) if doubled != body else None
 
 
@@ -407,7 +418,7 @@ def bulkdata_location(x: Exchange) -> Iterator[Finding]:
 def bulkdata_of_the_instance(x: Exchange) -> Answer | None:
     """The Content-Location of bulkdata names the instance it belongs to."""
     body = x.answer.body.bytes() if _has_parts(x) and x.kind == "web.retrieve.bulkdata" else b""
-    shorter = re.sub(rb"(Content-Location: [^\r]*)/bulkdata/[^\r]*", rb"\1", body)
+    shorter = re.sub(rb"(?i)(Content-Location: [^\r]*)/bulkdata/[^\r]*", rb"\1", body)
     return x.answer.but(body=shorter) if shorter != body else None
 
 
@@ -531,17 +542,6 @@ def only_the_first_part(x: Exchange) -> Answer | None:
         return None
     first = x.answer.parts[0]
     return x.answer.but(type=first.media.type, body=first.content.bytes())
-
-
-@delimiters.mutant(at=WIRE)
-def two_delimiters_in_a_row(raw: bytes) -> bytes:
-    """The first delimiter of a multipart answer stands twice."""
-    head, blank, body = raw.partition(b"\r\n\r\n")
-    if b"multipart/related" not in head or b"ontent-length" not in head.lower():
-        return raw
-    line = body[: body.find(b"\r\n") + 2]
-    size = str(len(body) + len(line)).encode()
-    return re.sub(rb"(?i)(content-length: *)[0-9]+", rb"\g<1>" + size, head) + blank + line + body
 
 
 untested("PS3.18-8.6.1.2-5", why="rendered resources are not simulated yet")

@@ -35,14 +35,12 @@ def dataset_of(**attributes: Any) -> Dataset:
     return made
 
 
-def file_of(dataset: Dataset, syntax: str = ExplicitVRLittleEndian, **meta: Any) -> bytes:
-    """The PS3.10 file of a data set; keywords replace attributes of its meta information."""
+def file_of(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
+    """The PS3.10 file of a data set."""
     head = FileMetaDataset()
     head.MediaStorageSOPClassUID = dataset.get("SOPClassUID", CT)
     head.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "1.2.3.1.1")
     head.TransferSyntaxUID = syntax
-    for keyword, value in meta.items():
-        setattr(head, keyword, value)
     dataset.file_meta = head
     buffer = io.BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)
@@ -57,7 +55,7 @@ def dataset() -> Callable[..., Dataset]:
 
 @pytest.fixture
 def file() -> Make:
-    """file(dataset, syntax, **meta) -> the octets of its file."""
+    """file(dataset, syntax) -> the octets of its file."""
     return file_of
 
 

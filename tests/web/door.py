@@ -13,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from simulators.archive.archive import Archive
 
+JSON = "application/dicom+json"
 BASE = "http://sim.test/dicomweb"
 
 
@@ -38,12 +39,14 @@ def make(
     dataset["PixelData"].VR = "OW"
     for name, value in values.items():
         setattr(dataset, name, value)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return dataset
 
 
 def octets(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     """The data set as a PS3.10 file."""
-    meta = getattr(dataset, "file_meta", None) or FileMetaDataset()
+    meta = FileMetaDataset()
     meta.TransferSyntaxUID = syntax
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
     dataset.file_meta = meta
@@ -85,9 +88,7 @@ class Client:
     def get(self, path: str, accept: str | None = "*/*", **kwargs: Any) -> httpx.Response:
         return self.request("GET", path, accept, **kwargs)
 
-    def store(
-        self, *files: bytes, study: str = "", accept: str | None = "application/dicom+json", **kwargs: Any
-    ) -> Any:
+    def store(self, *files: bytes, study: str = "", accept: str | None = JSON, **kwargs: Any) -> Any:
         type, body = form(*files)
         headers = {"content-type": type, **kwargs.pop("headers", {})}
         target = f"/studies/{study}" if study else "/studies"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from simulators.web.content import joined
 from simulators.web.multipart_in import HEAD, Begin, Data, End, Malformed, Reader
 from simulators.web.multipart_out import Part, boundary, write
+
+CRUEL = [b"\r\n--", b"\r\n--bx\r\n", b"\r\n\r\n", b"--b", b"\r\n--b", b"\r"]
 
 
 def read(payload: bytes, mark: str = "b", size: int = 1 << 16) -> list[tuple[dict[str, str], bytes]]:
@@ -26,7 +29,7 @@ def read(payload: bytes, mark: str = "b", size: int = 1 << 16) -> list[tuple[dic
 
 
 @given(
-    st.lists(st.binary(max_size=200) | st.sampled_from([b"\r\n--", b"\r\n--bx\r\n", b"\r\n\r\n", b"--b", b"\r\n--b", b"\r"]), min_size=1, max_size=4),
+    st.lists(st.binary(max_size=200) | st.sampled_from(CRUEL), min_size=1, max_size=4),
     st.integers(1, 50),
 )  # fmt: skip
 def test_what_was_written_is_read_in_chunks_of_any_size(contents: list[bytes], size: int) -> None:
@@ -34,18 +37,14 @@ def test_what_was_written_is_read_in_chunks_of_any_size(contents: list[bytes], s
     payload = joined(tuple(write((Part("a/b", "http://x/1", (c,)) for c in contents), mark)))
     found = read(payload, mark, size)
     assert [content for _, content in found] == contents
-    expected = [
-        {"content-type": "a/b", "content-length": str(len(c)), "content-location": "http://x/1"} for c in contents
-    ]
-    assert [fields for fields, _ in found] == expected
+    for (fields, _), content in zip(found, contents, strict=True):
+        assert fields == {"content-type": "a/b", "content-length": str(len(content)), "content-location": "http://x/1"}
 
 
 @given(st.binary(max_size=100), st.integers(1, 7))
 def test_no_octets_crash_the_reader(payload: bytes, size: int) -> None:
-    try:
-        read(b"--b\r\n" + payload, size=size)
-    except Malformed as problem:
-        assert str(problem)
+    with suppress(Malformed):
+        assert all(isinstance(content, bytes) for _, content in read(b"--b\r\n" + payload, size=size))
 
 
 def test_preamble_epilogue_padding_and_missing_fields_are_understood() -> None:

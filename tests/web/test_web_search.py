@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
+from tests.web.door import parts
+
 NS = {"n": "http://dicom.nema.org/PS3.19/models/NativeDICOM"}
 JSON = "application/dicom+json"
 XML = 'multipart/related; type="application/dicom+xml"'
@@ -33,8 +35,6 @@ def test_each_search_resource_lists_what_is_held(client, two_studies, path, coun
 
 @pytest.mark.parametrize(("path", "count"), SEARCHES)
 def test_xml_says_the_same_as_json(client, two_studies, path, count) -> None:
-    from conftest import parts
-
     found = parts(client.get(path, XML))
     assert len(found) == count
     for (fields, content), row in zip(found, client.get(path, JSON).json(), strict=True):

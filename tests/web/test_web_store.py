@@ -113,7 +113,9 @@ def test_every_legal_way_to_write_the_content_type_is_understood(client, type) -
 def test_other_content_types_are_refused_with_what_is_supported(client, type, status) -> None:
     _, body = form(octets(make()), boundary="b")
     headers = {} if type is None else {"content-type": type}
-    answer = client.request("POST", "/studies", "application/json", content=body, headers=headers)
+    answer = client.request(
+        "POST", "/studies", "application/dicom+json, application/json", content=body, headers=headers
+    )
     assert answer.status_code == status, answer.text
     if status == 415:
         assert answer.json()["supported"] == ['multipart/related; type="application/dicom"']

@@ -217,6 +217,56 @@ def equal(got: Any, want: Any, code: str) -> bool:
     return left == right
 
 
+def compare_json(wanted: Mapping[str, Any], shown: Mapping[str, Any], path: str = "") -> Iterator[Difference]:
+    """Every difference between two data sets of the DICOM JSON Model; how and where bulk data is, is left open."""
+    ours = private_names((t for t in wanted if len(t) == 8 and _counts(t)), _shown_creators(wanted))
+    theirs = private_names((t for t in shown if len(t) == 8 and _counts(t)), _shown_creators(shown))
+    for name in sorted(ours.keys() | theirs.keys()):
+        where = f"{path}{name}"
+        if name not in theirs or name not in ours:
+            kind = "extra" if name in theirs else "missing"
+            words = {True: "an attribute", False: "no such attribute"}
+            yield Difference(where, words[name in theirs], words[name in ours], kind)
+        else:
+            yield from _two(wanted[ours[name]], shown[theirs[name]], where)
+
+
+def _two(wanted: Any, shown: Any, where: str) -> Iterator[Difference]:
+    if not isinstance(wanted, Mapping) or not isinstance(shown, Mapping):
+        return
+    code = _vr(wanted)
+    if not _compatible(code, _vr(shown)):
+        yield Difference(where, _vr(shown), code, "vr")
+        return
+    ours, theirs = _content(wanted), _content(shown)
+    if not ours or not theirs:
+        if ours != theirs:
+            yield Difference(where, theirs or "no content", ours or "no content", "value")
+    elif ours == theirs == "Value":
+        yield from _two_lists(wanted["Value"], shown["Value"], code, where)
+    elif ours == theirs == "InlineBinary" and str(wanted[ours]).split() != str(shown[ours]).split():
+        yield Difference(where, str(shown[ours])[:60], str(wanted[ours])[:60], "value")
+
+
+def _content(attribute: Mapping[str, Any]) -> str:
+    """The member with the content, '' for an empty attribute."""
+    return next((name for name in ("Value", "BulkDataURI", "InlineBinary") if attribute.get(name)), "")
+
+
+def _two_lists(wanted: Any, shown: Any, code: str, where: str) -> Iterator[Difference]:
+    if not isinstance(wanted, list) or not isinstance(shown, list):
+        return
+    if len(wanted) != len(shown):
+        yield Difference(where, f"{len(shown)} values", f"{len(wanted)} values", "count")
+        return
+    for number, (want, got) in enumerate(zip(wanted, shown, strict=True)):
+        if code == "SQ":
+            if isinstance(want, Mapping) and isinstance(got, Mapping):
+                yield from compare_json(want, got, f"{where}[{number}].")
+        elif not equal(json_value(got, code), json_value(want, code), code):
+            yield Difference(f"{where} value {number + 1}", repr(got)[:200], repr(want)[:200], "value")
+
+
 def _single(value: Any) -> float:
     try:
         return float(struct.unpack("<f", struct.pack("<f", float(value)))[0])

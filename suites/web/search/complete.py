@@ -242,7 +242,7 @@ def times_are_matched_day_by_day(ask: Ask, door: Door) -> Answer:
     pairs = [(d, t) for d, t in PAIRS.items() if d in values and t in values and fits.combinable(values[d], values[t])]
     if not pairs or not searches(ask):
         return door(ask)
-    (date, time) = pairs[0]
+    time = pairs[0][1]
     answer = door(rewriting(ask, lambda path, value: None if path == time else value))
     return (
         relisted(answer, lambda rows: [r for r in rows if fits.fit("TM", values[time], texts(r, time)) is True])

@@ -121,7 +121,7 @@ def leaves_upper_levels_out_under_a_path(x: Exchange) -> Answer | None:
     on="web.search",
     basis=RELATION,
     when=lambda x: any(True for _ in _known(x)),
-    says="Conditional attributes that were stored are carried: zone, series description, step start, requests, image size.",
+    says="Conditional attributes are carried when they were stored: zone, description, step, requests, image size.",
 )
 def known_attributes(x: Exchange) -> Iterator[Finding]:
     for number, row, tag in _known(x):

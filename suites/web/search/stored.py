@@ -14,7 +14,7 @@ from harness.make.attributes import attributes
 from harness.make.write import without_pixels
 from harness.past import Kept
 from harness.wire.dicom_json import DataSet
-from suites.web.search.rows import level, own, series_of, study_of
+from suites.web.search.rows import level, own, study_of
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
@@ -43,8 +43,8 @@ def stored(x: Exchange, row: DataSet) -> list[Attributes]:
 
 @lru_cache(maxsize=1024)
 def attrs(kept: Kept) -> Attributes:
-    """The attributes of what was sent, without pixel data; {} when a library cannot read it."""
-    if kept.sent.size > LARGEST:
+    """The attributes of what was sent, without pixel data; {} when unreadable, or when the server changed them."""
+    if kept.changed or kept.sent.size > LARGEST:
         return {}
     try:
         return attributes(without_pixels(kept.sent.bytes()))

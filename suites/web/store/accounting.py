@@ -73,7 +73,8 @@ def every_instance_once(x: Exchange) -> Iterator[Finding]:
         yield Finding(got=f"{uid} nowhere", want="stored or failed", where="response module")
     for uid, count in times.items():
         if told[uid] > count:
-            yield Finding(got=f"{uid} {told[uid]} times", want=f"{count} times, as it was sent", where="response module")
+            got = f"{uid} {told[uid]} times"
+            yield Finding(got=got, want=f"{count} times, as it was sent", where="response module")
 
 
 @every_instance_once.mutant(defects="M-ST-03")
@@ -243,8 +244,8 @@ def keeps_quiet_about_junk(x: Exchange) -> Answer | None:
 @other_failures_are_nameless.mutant
 def adds_a_nameless_failure(x: Exchange) -> Answer | None:
     """A failure without an instance is told although every part is one."""
-    item = {FAILURE_REASON: alter.attribute("US", 0x0110)}
-    return alter.rewritten(x, lambda root: None if OTHER in root else alter.ordered({**root, OTHER: alter.sequence([item])}))
+    more = alter.sequence([{FAILURE_REASON: alter.attribute("US", 0x0110)}])
+    return alter.rewritten(x, lambda root: None if OTHER in root else alter.ordered({**root, OTHER: more}))
 
 
 @rule(
@@ -479,5 +480,3 @@ def _urls(root: alter.Root, change: alter.Rewrite) -> alter.Root | None:
         url = str((item[RETRIEVE_URL].get("Value") or [""])[0])
         item[RETRIEVE_URL] = alter.attribute("UR", change(url))
     return root if found else None
-
-

@@ -41,7 +41,8 @@ def acknowledged_is_retrieved(j: Journey) -> Iterator[Finding]:
         came = [instances(x) == [uid] for x in asked]
         if asked and not any(came):
             got = f"{asked[-1].answer.line}, instances {instances(asked[-1])[:2]}"
-            yield Finding(got=got, want=f"{uid}, told to be stored by {told.status}", where="retrieve", seq=asked[-1].seq)
+            want = f"{uid}, told to be stored by {told.status}"
+            yield Finding(got=got, want=want, where="retrieve", seq=asked[-1].seq)
         elif asked and not came[0]:
             got = f"{asked[0].answer.line} at first, the instance at attempt {came.index(True) + 1}"
             yield Finding(got=got, want=f"{uid} at once after {told.status}", where="retrieve", seq=asked[0].seq,
@@ -239,7 +240,8 @@ def again_is_one(j: Journey) -> Iterator[Finding]:
 @again_is_one.mutant(at=DOOR, defects="M-ST-12")
 def crashes_on_what_it_holds(ask: Ask, door: Door) -> Answer:
     """Storing the same instance again is answered 500."""
-    held = ask.resource.kind == "web.store" and any(_holds(ask, door, s.study, s.series, s.instance) for s in parts(ask))
+    sent = parts(ask) if ask.resource.kind == "web.store" else ()
+    held = any(_holds(ask, door, s.study, s.series, s.instance) for s in sent)
     return alter.report(500) if held else door(ask)
 
 

@@ -16,8 +16,9 @@ from suites.web.store.sent import DICOM, Sent, sent
 
 # What a server that keeps another transfer syntax than the one sent has to write anew (PS3.5 8.2, PS3.3 C.7.6.1.1.5).
 PIXEL_DESCRIPTION = frozenset(
-    "00080008 00280004 00280006 00280100 00280101 00280102 00280103 00282110 00282112 00282114 7FE00001 7FE00002".split()
-)
+    {"00080008", "00280004", "00280006", "00280100", "00280101", "00280102", "00280103", "00282110", "00282112",
+     "00282114", "7FE00001", "7FE00002"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def acknowledged(j: Journey) -> dict[str, Told]:
 
 
 def refused(j: Journey) -> dict[str, Told]:
-    """Instances that a response lists as failed, or that came in a request answered with an error; never stored ones."""
+    """Instances that a response lists as failed, or whose request was answered with an error; never stored ones."""
     found: dict[str, Told] = {}
     past = j.context.past if j.context else None
     for x in j.steps("store"):
@@ -53,7 +54,7 @@ def refused(j: Journey) -> dict[str, Told]:
         failed = {i.instance for i in said.failed} if said else set()
         stored = {i.instance for i in said.stored} if said else set()
         for s in sent(x):
-            out = s.instance in failed or (x.answer.status >= 400 and s.instance not in stored)
+            out = s.instance in failed or (400 <= x.answer.status < 500 and s.instance not in stored)
             known = past is not None and s.instance in past
             if s.instance and out and not known:
                 found.setdefault(s.instance, Told(s, x))

@@ -134,8 +134,8 @@ def calls_it_plain_json(x: Exchange) -> Answer | None:
 )
 def response_in_json_and_xml(x: Exchange) -> Iterator[Finding]:
     if x.answer.status == 406:
-        yield Finding(got=f"{x.answer.line} for Accept: {x.ask.accept.raw[:80]}", want="both metadata types are required",
-                      where="status line")  # fmt: skip
+        got = f"{x.answer.line} for Accept: {x.ask.accept.raw[:80]}"
+        yield Finding(got=got, want="both metadata types are required", where="status line")
 
 
 @response_in_json_and_xml.mutant(at=DOOR)
@@ -363,7 +363,8 @@ def module_vr(x: Exchange) -> Iterator[Finding]:
 @module_vr.mutant
 def reason_is_a_string(x: Exchange) -> Answer | None:
     """Failure Reason has the VR SH."""
-    return alter.rewritten(x, lambda root: _each(root, FAILED, lambda i: i.update({FAILURE_REASON: alter.attribute("SH", "0110")})))
+    text = alter.attribute("SH", "0110")
+    return alter.rewritten(x, lambda root: _each(root, FAILED, lambda item: item.update({FAILURE_REASON: text})))
 
 
 @module_vr.mutant
@@ -400,7 +401,8 @@ def original_attributes(x: Exchange) -> Iterator[Finding]:
 @original_attributes.mutant
 def coercion_is_told_by_halves(x: Exchange) -> Answer | None:
     """Original Attributes Sequence has an item without the time and the reason."""
-    half = alter.sequence([{"04000550": alter.sequence([{"00100010": {"vr": "PN"}}]), "04000563": alter.attribute("LO", "A")}])
+    former = alter.sequence([{"00100010": {"vr": "PN"}}])
+    half = alter.sequence([{"04000550": former, "04000563": alter.attribute("LO", "A")}])
     return alter.rewritten(x, lambda root: _each(root, REFERENCED, lambda item: item.update({ORIGINAL: half})))
 
 

@@ -52,7 +52,8 @@ def _sent(part: Part) -> Sent:
     of = reading.dataset.text
     # File Meta Information names the instance as well; where the two differ nobody can say which one was sent
     meta = reading.meta.text("00020003")
-    whole = not set(reading.flaws.counts) - part10.NOTES and bool(reading.transfer_syntax) and meta in ("", of(SOP_INSTANCE))
+    sound = not set(reading.flaws.counts) - part10.NOTES
+    whole = sound and bool(reading.transfer_syntax) and meta in ("", of(SOP_INSTANCE))
     return Sent(part, whole, of(SOP_INSTANCE), of(SOP_CLASS), of(STUDY), of(SERIES), reading.transfer_syntax)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from harness.exchange import Answer, Ask, Exchange
 from harness.rule import DOOR, Door, Finding, rule
 from suites.web.store import alter
-from suites.web.store.module import FAILED, FAILURE_REASON, REFERENCED, WARNING_REASON, module
+from suites.web.store.module import FAILED, FAILURE_REASON, REFERENCED, module
 from suites.web.store.sent import clean, fitting, framed, instances_only, misplaced, sent
 
 # Answers about who asks, when, or how much: they say nothing about what was sent.
@@ -436,7 +436,8 @@ def does_not_look_at_the_type(ask: Ask, door: Door) -> Answer:
     """The type parameter of multipart/related is not looked at."""
     if ask.resource.kind != "web.store" or ask.type != "multipart/related" or not _foreign(ask):
         return door(ask)
-    return door(ask.but(headers=ask.headers.but("content-type", ask.media.raw.replace("text/plain", "application/dicom"))))
+    changed = ask.media.raw.replace("text/plain", "application/dicom")
+    return door(ask.but(headers=ask.headers.but("content-type", changed)))
 
 
 @foreign_type_is_415.mutant
