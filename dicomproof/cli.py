@@ -218,10 +218,10 @@ def _main(
 
 def main() -> None:
     """The console script: every ending is a sentence and a code, never a traceback for what somebody else did."""
-    sys.exit(_guarded())
+    sys.exit(guarded())
 
 
-def _guarded() -> int:
+def guarded() -> int:
     try:
         code = app(standalone_mode=False)
         return int(code or 0)

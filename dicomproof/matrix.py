@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -89,7 +90,7 @@ class Answers:
         return Row(mutant.id, mutant.rule, False, why=why)
 
 
-def _subjects(rule: Rule[object], exchanges: Sequence[Exchange]) -> Iterator[list[Exchange]]:
+def _subjects(rule: Rule[Any], exchanges: Sequence[Exchange]) -> Iterator[list[Exchange]]:
     """What the rule judges: single exchanges, or whole journeys."""
     if rule.over is Exchange:
         yield from ([x.but(journey="")] for x in exchanges if rule.applies_to(x.kind))
@@ -107,7 +108,7 @@ def _broken(mutant: Mutant, x: Exchange) -> Exchange:
     return x if answer is None or answer == x.answer else x.but(answer=answer)
 
 
-def edition_for(rule: Rule[object]) -> str:
+def edition_for(rule: Rule[Any]) -> str:
     """An edition in which the rule applies: the default where it does, else the first of ours that fits."""
     return next(e for e in (DEFAULT_EDITION, *EDITIONS) if rule.applies_in(e))
 

@@ -12,7 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +90,13 @@ def select(catalogue: Catalogue, only: str) -> list[Rule[Any]]:
             f"No rule fits --only {only!r}. It takes an id, a glob such as 'search.*', a service or a clause such as "
             "'PS3.18 10.6'; `dicomproof rules` lists them."
         )
-    services = {w.split(".")[1] for r in chosen for w in r.on.split("|") if "." in w} or set(catalogue.grounds)
+    content = [r for r in chosen if r.content]
+    services = {w.split(".")[1] for r in content for w in r.on.split("|") if "." in w}
+    if any("." not in w for r in content for w in r.on.split("|")):
+        services = set(catalogue.grounds)
     grounds = [catalogue.rules[i] for s in sorted(services) for i in catalogue.grounds.get(s, ())]
-    return chosen + [r for r in grounds if r not in chosen]
+    # they come along to carry the others, so a run that does not exercise them is whole all the same
+    return chosen + [replace(r, due=False) for r in grounds if r not in chosen]
 
 
 class _Run:
@@ -189,8 +193,13 @@ class _Run:
                     self._one(probe, talk)
             return
         with ThreadPoolExecutor(jobs) as pool:
-            for done in [pool.submit(self._alone, p, n, len(probes)) for n, p in enumerate(probes, 1)]:
-                done.result()
+            try:
+                for done in [pool.submit(self._alone, p, n, len(probes)) for n, p in enumerate(probes, 1)]:
+                    done.result()
+            except BaseException:
+                self.session.gone = "the run was stopped"  # the other probes end at their next question
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _give_data(self, talk: Talk) -> None:
         if not self.read_only:
@@ -257,7 +266,9 @@ class _Run:
 def _code(reason: str, verdicts: Sequence[Verdict], all_due: bool) -> Exit:
     if reason == "unreachable":
         return Exit.UNREACHABLE
-    if reason in ("error", "interrupted"):
+    if reason == "interrupted":
+        return Exit.INTERRUPTED
+    if reason == "error":
         return Exit.OURS
     code = exit_code(verdicts, all_due)
     gone_without_a_word = reason == "target-gone" and not any(v.outcome is Outcome.FAIL for v in verdicts)

@@ -89,7 +89,7 @@ def summary(console: Console, verdicts: Sequence[Verdict], again: str) -> None:
     table = Table(title="Verdicts by service", title_justify="left")
     table.add_column("service")
     for outcome in Outcome:
-        table.add_column(outcome.value, justify="right")
+        table.add_column(outcome.value.replace("-", "-\n"), justify="right")
     for service in sorted({v.service for v in verdicts}):
         counts = Counter(v.outcome for v in verdicts if v.service == service)
         table.add_row(service, *(_cell(counts[o], o) for o in Outcome))

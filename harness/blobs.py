@@ -43,7 +43,7 @@ class Blobs:
                 return body
         elif body.path != self.path(body.digest):
             self._put_file(body)
-        return Body.file(self.path(body.digest), body.size, body.truncated)
+        return Body.file(self.path(body.digest), body.size, body.truncated, body.digest)
 
     def adopt(self, path: Path, digest: str) -> Path:
         """Move a finished temporary file of this folder to its place."""
@@ -108,10 +108,12 @@ class Spool:
         if self._file is None and on_disk:
             self._spill()
         if self._file is None or self._path is None:
-            return Body.of(b"".join(self._chunks), truncated)
+            data = b"".join(self._chunks)
+            return Body(self.size, data, truncated=truncated, sha256=self._hash.hexdigest())
         os.close(self._file)
         self._file = None
-        return Body.file(self._blobs.adopt(self._path, self._hash.hexdigest()), self.size, truncated)
+        digest = self._hash.hexdigest()
+        return Body.file(self._blobs.adopt(self._path, digest), self.size, truncated, digest)
 
     def discard(self) -> None:
         if self._file is not None and self._path is not None:

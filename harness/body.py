@@ -32,14 +32,15 @@ class Body:
     path: Path | None = None
     start: int = 0
     truncated: bool = False
+    sha256: str = field(default="", compare=False)  # known beforehand, else reckoned when asked for
 
     @classmethod
     def of(cls, data: bytes, truncated: bool = False) -> Body:
         return cls(len(data), data, truncated=truncated)
 
     @classmethod
-    def file(cls, path: Path, size: int | None = None, truncated: bool = False) -> Body:
-        return cls(path.stat().st_size if size is None else size, None, path, truncated=truncated)
+    def file(cls, path: Path, size: int | None = None, truncated: bool = False, sha256: str = "") -> Body:
+        return cls(path.stat().st_size if size is None else size, None, path, truncated=truncated, sha256=sha256)
 
     def __len__(self) -> int:
         return self.size
@@ -86,6 +87,8 @@ class Body:
     @cached_property
     def digest(self) -> str:
         """SHA-256 in hexadecimal."""
+        if self.sha256:
+            return self.sha256
         total = hashlib.sha256()
         for chunk in self.chunks():
             total.update(chunk)

@@ -287,4 +287,4 @@ def _body_from(line: Mapping[str, Any], blobs: Blobs) -> Body:
     path = blobs.path(line["sha256"])
     if not path.is_file():
         raise RecordError(f"the body {line['sha256']} is not among the blobs in {blobs.folder}.")
-    return Body.file(path, line["size"], line.get("truncated", False))
+    return Body.file(path, line["size"], line.get("truncated", False), line["sha256"])

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.blobs import Spool
 from harness.body import EMPTY, Body
 from harness.clock import now
 from harness.exchange import Answer, Ask, Exchange, Headers
@@ -92,7 +93,12 @@ class Session:
         if self._timeouts >= TIMEOUTS_PATIENT:
             talk.patience(min(self.patience, SHORT_DEADLINE))
         started = now()
-        answer = talk.ask(ask, content, most)
+        if content is None:
+            answer = talk.ask(ask, None, most)
+        else:
+            sent = self.record.blobs.spool()
+            answer = talk.ask(ask, _copied(content, sent), most)
+            ask = ask.but(body=sent.finish())
         elapsed = int((now() - started) * 1000)
         with self._lock:
             self._seq += 1
@@ -135,6 +141,13 @@ class Session:
         self._timeouts += bool(fault and fault.kind == "timeout")
         if self._timeouts >= TIMEOUTS_END or self._faults >= FAULTS_END:
             self.gone = f"{self._faults} exchanges in a row got no whole answer, the last: {fault}"
+
+
+def _copied(content: Iterable[bytes], into: Spool) -> Iterator[bytes]:
+    """The chunks of a streamed body as they go out, kept for the record on their way."""
+    for chunk in content:
+        into.write(chunk)
+        yield chunk
 
 
 def request(

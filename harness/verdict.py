@@ -190,6 +190,7 @@ class Exit(enum.IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     OURS = 4
+    INTERRUPTED = 130  # Ctrl-C, as shells say it
 
 
 def exit_code(verdicts: Iterable[Verdict], all_due: bool) -> Exit:

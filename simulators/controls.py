@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from harness.exchange import Answer, Ask
 from simulators.archive.archive import Archive
@@ -246,7 +246,7 @@ def _instance(study: str, series: str, instance: str) -> bytes:
     dataset["PixelData"].VR = "OB"
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = _SOP_CLASS, instance
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = UID(_SOP_CLASS), UID(instance)
     dataset.file_meta = meta
     file = BytesIO()
     dataset.save_as(file, enforce_file_format=True)

@@ -139,10 +139,11 @@ def _texts(dataset: DataSet, element: Element, code: str) -> list[object]:
     text = text.rstrip("\0")
     if code in vr.SINGLE:
         return [text.rstrip(" ")]
-    return [_plain(value, code) for value in text.split("\\")]
+    return [plain(value, code) for value in text.split("\\")]
 
 
-def _plain(value: str, code: str) -> object:
+def plain(value: str, code: str) -> object:
+    """One value of a string VR without the padding and delimiters that mean nothing; a DS or IS as a number."""
     value = value.strip(" ") if code in _LOOSE else value.rstrip(" ")
     if code in ("DS", "IS"):
         try:

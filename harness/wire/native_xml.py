@@ -68,7 +68,8 @@ CODES: dict[str, str] = {
     "xml.bulkdata-uuid": "uuid is a UUID in hexadecimal (PS3.19 A.1.5).",
     "xml.inline-base64": "InlineBinary is base64 (PS3.19 A.1.5, A.1.6).",
     "xml.inline-size": "InlineBinary holds whole words of its VR (PS3.5 6.2).",
-    **{f"xml.value-{kind}": says for kind, says in vr.KINDS.items()},
+    # NUL and ESC are no characters of XML 1.0: those two kinds of fault cannot come this way
+    **{f"xml.value-{kind}": says for kind, says in vr.KINDS.items() if kind not in ("padding", "escape")},
 }
 # Where the table, the schema and the examples of the standard disagree, or where nothing is lost: a rule decides.
 NOTES = frozenset({"xml.namespace", "xml.vr-missing", "xml.value-space", "xml.declaration"})

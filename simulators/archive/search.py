@@ -77,16 +77,19 @@ class _Entity(Mapping[str, Any]):
         self.document: dict[str, str] | None = None
         self._parsed: dict[str, Any] = {}
 
-    def text(self, tag: str) -> bytes | None:
-        """The encoded attribute, of what is kept beside the index or else of the metadata, if that was read."""
-        if tag in self.encoded and (tag != REQUEST_ATTRIBUTES or self.document is None):
+    def text(self, tag: str, whole: bool) -> bytes | None:
+        """The encoded attribute, of what is kept beside the index or else of the metadata, if that was read.
+
+        The sequence that is kept there in part comes from the metadata when `whole`.
+        """
+        if tag in self.encoded and not (whole and tag == REQUEST_ATTRIBUTES and self.document is not None):
             return self.encoded[tag]
         text = self.document.get(tag) if self.document is not None else None
         return None if text is None else text.encode()
 
     def get(self, tag: str, default: Any = None) -> Any:
         if tag not in self._parsed:
-            text = self.text(tag)
+            text = self.text(tag, whole=True)
             self._parsed[tag] = None if text is None else lines.parsed(text)
         found = self._parsed[tag]
         return default if found is None else found
@@ -283,7 +286,7 @@ class _Plan:
                 elements[tag] = text.encode()
 
     def _text(self, entity: _Entity, tag: str) -> bytes | None:
-        text = entity.text(tag)
+        text = entity.text(tag, whole=tag in self.narrow or self.question.include_all)
         if text is None or BASE in text:
             return None
         return self._narrowed(tag, text.decode()).encode() if tag in self.narrow else text

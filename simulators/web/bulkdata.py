@@ -83,7 +83,7 @@ async def _values(call: Call, found: Sequence[Value], single: bool = False) -> R
 
 
 def _offers(value: Value, single: bool, single_stream: bool) -> tuple[Offer, ...]:
-    """What a value can be had as; in a single part where it is one item, coded where it is one stream (10.4.4 note 3)."""
+    """What a value can be had as; in a single part where it is one item, coded where it is one stream."""
     octets = (EXPLICIT_LE,) if not value.coded or pixels.decodable(value.held) else ()
     found = [Offer(OCTETS, True, octets, EXPLICIT_LE)] if octets else []
     found += [Offer(OCTETS, False, octets, EXPLICIT_LE)] if octets and single else []
@@ -133,7 +133,12 @@ async def frames(call: Call, service: Service) -> Reply:
     if numbers[-1] > max(held.frames, 1):
         raise Problem(404, f"The instance has {max(held.frames, 1)} frames; there is no frame {numbers[-1]}.")
     single = len(numbers) == 1
-    planned = plan(call, [held], lambda h: _offers(Value(h, h.pixel_tag), single, single), bulk=True)
+
+    def offers(held: Held) -> tuple[Offer, ...]:
+        # a video is one stream, of which no frame can be cut out without decoding it
+        return tuple(o for o in _offers(Value(held, held.pixel_tag), single, single) if o.type[:6] != "video/")
+
+    planned = plan(call, [held], offers, bulk=True)
     syntax = planned.chosen[0][1]
     parts = await run_sync(_frame_parts, held, syntax, numbers, call.base)
     return _reply(call, planned, parts)

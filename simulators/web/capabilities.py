@@ -18,6 +18,7 @@ from simulators.web.service import Service
 _WADL = "application/vnd.sun.wadl+xml"
 _NAMESPACE = "http://wadl.dev.java.net/2009/02"
 _SCHEMA = "http://www.w3.org/2001/XMLSchema"
+_PREFIXES: Any = {None: _NAMESPACE, "xs": _SCHEMA}
 OFFERS = (Offer(_WADL), Offer("application/json"))
 
 Node = dict[str, Any]
@@ -64,7 +65,7 @@ def description(base: str, modern: bool = True) -> Node:
 
 def document(tree: Node) -> bytes:
     """The same tree as WADL."""
-    root = etree.Element(f"{{{_NAMESPACE}}}application", nsmap={None: _NAMESPACE, "xs": _SCHEMA})
+    root = etree.Element(f"{{{_NAMESPACE}}}application", nsmap=_PREFIXES)
     _fill(root, tree["application"])
     made: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
     return made

@@ -14,6 +14,7 @@ from lxml import etree
 from pydicom.datadict import keyword_for_tag
 
 _NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
+_PREFIXES: Any = {None: _NAMESPACE}
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 _COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 # Form feed and escape are legal in DICOM text, but XML 1.0 has no way to write them.
@@ -25,7 +26,7 @@ Attributes = Mapping[str, Any]
 def document(octets: bytes) -> bytes:
     """The UTF-8 document for one encoded DICOM JSON object; numbers keep the digits they were written with."""
     attributes = json.loads(octets, parse_float=str, parse_int=str)
-    root = etree.Element(f"{{{_NAMESPACE}}}NativeDicomModel", nsmap={None: _NAMESPACE})
+    root = etree.Element(f"{{{_NAMESPACE}}}NativeDicomModel", nsmap=_PREFIXES)
     root.set(_SPACE, "preserve")
     _fill(root, attributes)
     made: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)

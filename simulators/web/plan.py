@@ -44,8 +44,8 @@ def plan(
     known = list(dict.fromkeys(offer for each in offers for offer in each))
     for acceptable in call.acceptable.rounds():
         plans = [_of_kind(acceptable, kind, items, offers) for kind in dict.fromkeys(map(_kind, known))]
-        rank, best = max(plans, key=lambda p: p[0])
-        if rank[0]:
+        rank, best = max(plans, key=lambda p: p[0], default=(_NONE, None))
+        if rank[0] and best:
             return best
     raise call.unacceptable(known)
 
@@ -55,6 +55,7 @@ def _kind(offer: Offer) -> tuple[str, bool]:
 
 
 _Rank = tuple[int, float, int]
+_NONE: _Rank = (0, 0.0, 0)
 
 
 def _of_kind(

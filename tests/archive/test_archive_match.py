@@ -349,9 +349,7 @@ def test_wild_cards_take_no_time_even_when_they_could() -> None:
 )
 def test_a_sequence_matches_when_one_item_does(items: list[tuple[str, str]], step: str, procedure: str) -> None:
     held = entity(T00400275=("SQ", [request(*item) for item in items]))
-    expected = (not step and not procedure) or any(
-        (step in ("", "?", s)) and (procedure in ("", p)) for s, p in items
-    )
+    expected = (not step and not procedure) or any((step in ("", "?", s)) and (procedure in ("", p)) for s, p in items)
     assert matches(held, T00400275_00400009=step, T00400275_00401001=procedure) is expected
 
 

@@ -149,7 +149,9 @@ def pixels(**changes: Any) -> dict[str, Any]:
         ({"SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422", "BitsAllocated": 8}, "stored"),
     ],
 )
-def test_pixel_data_is_as_long_as_its_description_says(make: Any, put: Any, change: dict[str, Any], status: str) -> None:
+def test_pixel_data_is_as_long_as_its_description_says(
+    make: Any, put: Any, change: dict[str, Any], status: str
+) -> None:
     octets = make(**pixels(**change))
     (outcome,) = put(octets)
     assert outcome.status == status, outcome

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import numpy
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -51,7 +53,7 @@ def octets(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
     dataset.file_meta = meta
     file = BytesIO()
-    dataset.save_as(file, enforce_file_format=True)
+    dcmwrite(file, dataset, enforce_file_format=True)
     return file.getvalue()
 
 
@@ -84,6 +86,24 @@ class Client:
         async with httpx.AsyncClient(transport=transport) as client:
             client.headers.clear()
             return await client.request(method, path if "://" in path else BASE + path, headers=headers, **kwargs)
+
+    def raw(self, method: str, target: bytes, accept: bytes) -> httpx.Response:
+        """A request whose target and Accept field are any octets, as a server hands them on."""
+        path, _, query = target.partition(b"?")
+        messages: list[Any] = []
+        scope = {"type": "http", "method": method, "path": unquote(path.decode("latin-1")), "raw_path": path,
+                 "query_string": query, "headers": [(b"accept", accept)], "http_version": "1.1", "scheme": "http",
+                 "server": ("127.0.0.1", 80)}  # fmt: skip
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        asyncio.run(self.app(scope, receive, send))
+        body = b"".join(m.get("body", b"") for m in messages)
+        return httpx.Response(messages[0]["status"], content=body)
 
     def get(self, path: str, accept: str | None = "*/*", **kwargs: Any) -> httpx.Response:
         return self.request("GET", path, accept, **kwargs)

@@ -150,10 +150,12 @@ def test_encapsulated_pixels_are_found_in_place() -> None:
         (e("0020000D", "UI", b"1.02"), "value-form"),
         (e("0020000D", "UI", b"1.2.\0\0"), "value-padding"),
         (e("00100020", "LO", b"A\0"), "value-padding"),
+        (e("00080120", "UR", b"a\\b "), "value-backslash"),
         (e("00100010", "PN", b"A=B=C=D "), "value-form"),
         (fragments(b"abcd"), "undefined-length"),
         (e("00280100", "US", b"\x10\0") + e("7FE00010", "OB", bytes(4)), "pixel-vr"),
         (e("00200010", "SH", b"A ") + e("00020010", "UI", b"1."), "group-0002"),
+        (e("00000002", "UI", b"1."), "group-0000"),
     ],
 )
 def test_departures_of_a_data_set(part: bytes, code: str) -> None:

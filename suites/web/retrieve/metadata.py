@@ -5,6 +5,7 @@ Must not know the grammar of JSON or XML, nor which instances belong into an ans
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -384,15 +385,22 @@ def _xml_edited(x: Exchange, change: Any) -> Answer | None:
 
 
 @xml_says_what_json_says.mutant
-def xml_values_in_capitals(x: Exchange) -> Answer | None:
-    """Names are written in capitals in XML."""
-    return _xml_edited(x, lambda octets: octets.replace(b"SYNTHETIC", b"Synthetic").replace(b"<Value number=\"1\">2", b"<Value number=\"1\">3"))
+def codes_are_changed(x: Exchange) -> Answer | None:
+    """Code strings differ in XML."""
+    code = re.compile(rb'(vr="CS"[^>]*>\s*<Value number="1">)')
+    return _xml_edited(x, lambda octets: code.sub(rb"\1X", octets))
 
 
-@xml_says_what_json_says.mutant(defects=("M-XM-04", "M-XM-06"))
+@xml_says_what_json_says.mutant(defects="M-XM-06")
 def xml_without_bulk(x: Exchange) -> Answer | None:
     """References to bulk data are missing in XML."""
-    return _xml_edited(x, lambda octets: octets.replace(b"<BulkData ", b"<!-- ").replace(b'"/></DicomAttribute>', b'" --></DicomAttribute>'))
+    return _xml_edited(x, lambda octets: re.sub(rb"<BulkData [^>]*/>", b"", octets))
+
+
+@xml_says_what_json_says.mutant
+def xml_without_sequences(x: Exchange) -> Answer | None:
+    """Items have no attributes in XML."""
+    return _xml_edited(x, lambda octets: re.sub(rb'(<Item number="1">).*?(</Item>)', rb"\1\2", octets, flags=re.DOTALL))
 
 
 @journey(

@@ -18,10 +18,14 @@ from suites.web.search.stored import Attributes, rows_with_stored
 
 # What a server works out or says of itself; the character set is that of the answer (F.2).
 ITS_OWN = frozenset(
-    """00080005 00080052 00080054 00080056 00080061 00080062 00081190 00083001 00083002 00201200 00201202 00201204
-    00201206 00201208 00201209 00880130 00880140 0008041B 0008041C""".split()
-)
-NUMBERS = frozenset({"DS", "IS", "FL", "FD", "SL", "SS", "SV", "UL", "US", "UV"})
+    (
+        "00080005", "00080052", "00080054", "00080056", "00080061", "00080062", "00081190", "00083001", "00083002",
+        "00201200", "00201202", "00201204", "00201206", "00201208", "00201209", "00880130", "00880140", "0008041B",
+        "0008041C",
+    )
+)  # fmt: skip
+FRACTIONS = frozenset({"DS", "FL", "FD"})
+INTEGERS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
 UNREAD = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "SQ", "AT"})
 REQUESTS = ("00400275.00400009", "00400275.00401001")
 
@@ -75,16 +79,21 @@ def _same(got: Sequence[str], held: Sequence[str]) -> bool:
 
 def _plain(vr: str, text: str) -> str:
     """A value as it compares: numbers by value, times by meaning, padding and trailing delimiters left out."""
-    if vr in NUMBERS:
-        try:
-            return format(float(text), ".6g")
-        except ValueError:
-            return text.strip()
+    if vr in FRACTIONS or vr in INTEGERS:
+        return _number(text, vr in INTEGERS)
     if vr == "TM" and (stretch := moments.time(text)) is not None:
         return str(stretch.low)
     if vr == "DA":
         return text.strip().replace(".", "")
     return "=".join(g.strip().rstrip("^ ") for g in text.split("=")).rstrip("=") if vr == "PN" else text.strip()
+
+
+def _number(text: str, whole: bool) -> str:
+    """Binary fractions may have been written with other digits, so seven of them count."""
+    try:
+        return str(int(text)) if whole else format(float(text), ".6g")
+    except ValueError:
+        return text.strip()
 
 
 def _requests(where: str, row: Mapping[str, Any], known: Sequence[Attributes]) -> Iterator[Finding]:

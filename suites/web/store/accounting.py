@@ -403,7 +403,8 @@ def every_failure_is_0122(x: Exchange) -> Answer | None:
 def location(x: Exchange) -> Iterator[Finding]:
     known = [k for i in _module(x).stored if (k := _known(x, i))]
     past = x.context.past if x.context else None
-    new = [k for k in known if past is None or k.instance not in past]
+    held = {k.instance for k in known if past and (kept := past.get(k.instance)) and kept.seq < x.seq}
+    new = [k for k in known if k.instance not in held]
     for name in ("Location", "Content-Location"):
         value = x.answer.headers.get(name)
         if value is None:

@@ -305,13 +305,14 @@ def retrieve_urls_work(j: Journey) -> Iterator[Finding]:
             yield Finding(got=got, want=f"a payload with {uid}", where=x.ask.target[:200], seq=x.seq)
 
 
-@retrieve_urls_work.mutant
-def urls_leave_the_service(x: Exchange) -> Answer | None:
+@retrieve_urls_work.mutant(at=DOOR)
+def urls_leave_the_service(ask: Ask, door: Door) -> Answer:
     """Retrieve URLs have another path before /studies than the service has."""
-    if x.kind != "web.store" or x.answer.json is None:
-        return None
-    text = x.answer.payload.bytes().decode("utf-8", "replace")
-    return alter.payload(x.answer, json.loads(text.replace("/studies/", "/elsewhere/studies/")))
+    answer = door(ask)
+    if ask.resource.kind != "web.store" or answer.json is None:
+        return answer
+    text = answer.payload.bytes().decode("utf-8", "replace")
+    return alter.payload(answer, json.loads(text.replace("/studies/", "/elsewhere/studies/")))
 
 
 @rule(

@@ -1,0 +1,41 @@
+"""Knows what a compressed grey frame decodes to, by a decoder that is nobody's product under test.
+
+Must not know answers.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+from pydicom import dcmread
+from pydicom.pixels import get_decoder
+from pydicom.uid import UID
+
+from harness.past import Kept
+from suites.web.retrieve.asked_frames import count
+from suites.web.retrieve.reading import LOSSY, stored
+
+LARGEST = 16 << 20  # octets of an instance that is decoded
+
+
+@lru_cache(maxsize=32)
+def _frames(kept: Kept) -> tuple[bytes, ...]:
+    """All frames in little endian, () when nothing certain can be said of them."""
+    dataset = stored(kept).dataset
+    allocated, bits = dataset.number("00280100") or 0, dataset.number("00280101") or 0
+    certain = dataset.number("00280002") == 1 and allocated == bits and allocated in (8, 16)
+    if kept.transfer_syntax in LOSSY or kept.sent.size > LARGEST or not certain or not count(dataset):
+        return ()
+    try:
+        decoder = get_decoder(UID(kept.transfer_syntax))
+        found = decoder.iter_array(dcmread(io.BytesIO(kept.sent.bytes())), raw=True)
+        return tuple(array.astype(array.dtype.newbyteorder("<")).tobytes() for array, _ in found)
+    except Exception:  # no decoder for it here, or it is broken: then nothing is known
+        return ()
+
+
+def gray_frame(kept: Kept, number: int) -> bytes | None:
+    """One frame, from 1, of an instance with one sample whose bits are all used; None when it cannot be told."""
+    found = _frames(kept)
+    return found[number - 1] if number <= len(found) else None
