@@ -88,6 +88,8 @@ class Judge:
         for rule in self._for_kind(over, kind):
             tally = self._tally[rule.id]
             incomplete = next((x for x in exchanges if not x.answer.complete), None)
+            if incomplete is not None and incomplete.facts.get("cut") and not rule.incomplete:
+                continue  # the probe broke it off on purpose: that says nothing about the target
             if incomplete is not None and not rule.incomplete:
                 why = f"exchange {incomplete.seq} has no whole answer: {incomplete.answer.fault}"
                 tally.blocked = tally.blocked or why

@@ -1,4 +1,4 @@
-"""Knows Allure's result files: one for each rule, with labels, the sentence as title, and the exchanges attached.
+"""Knows Allure's result files: one for each rule and one for the run, with labels, the sentence as title, and evidence.
 
 Must not know how verdicts came about.
 """
@@ -6,79 +6,151 @@ Must not know how verdicts came about.
 from __future__ import annotations
 
 import hashlib
-import shutil
+import json
 import uuid
+from datetime import datetime
 from pathlib import Path
 
-from allure_commons.logger import AllureFileLogger
-from allure_commons.model2 import Attachment, Label, Status, StatusDetails, TestResult
+from allure_commons.logger import AllureMemoryLogger
+from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult
 
 from harness.record import Run
 from harness.verdict import Outcome, Verdict
 from reports.evidence import exchange_text
 from reports.text import verdict_text
+from reports.visible import clip, in_line, visible
+from reports.whole import whole
 
 STATUS = {
     Outcome.PASS: Status.PASSED,
     Outcome.WARN: Status.PASSED,
+    Outcome.WAIVED: Status.SKIPPED,
     Outcome.FAIL: Status.FAILED,
     Outcome.ERROR: Status.BROKEN,
 }
 ATTACHED = 2  # exchanges attached to one result
+OURS = ("*-result.json", "*-container.json", "*-attachment.*", "categories.json", "environment.properties")
+CATEGORIES = [
+    {"name": "Nonconformities", "matchedStatuses": ["failed"]},
+    {"name": "Faults of dicomproof", "matchedStatuses": ["broken"]},
+    {"name": "Waived", "matchedStatuses": ["skipped"], "messageRegex": "(?s)waived.*"},
+    {"name": "Blocked", "matchedStatuses": ["skipped"], "messageRegex": "(?s)blocked.*"},
+    {"name": "Not exercised", "matchedStatuses": ["skipped"], "messageRegex": "(?s)not-exercised.*"},
+    {"name": "Not claimed", "matchedStatuses": ["skipped"], "messageRegex": "(?s)not-claimed.*"},
+]
 
 
 def write_allure(run: Run, folder: Path) -> None:
-    """Write the result files into a folder that is emptied first, so that no older run shines through."""
-    if folder.is_dir():
-        shutil.rmtree(folder)
-    logger = AllureFileLogger(str(folder))
+    """Write the files of the run; results of an older run are removed first, so that none shines through."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for pattern in OURS:
+        for old in folder.glob(pattern):
+            old.unlink()
+    logger = AllureMemoryLogger()
+    logger.report_result(_of_run(run))
     for verdict in run.verdicts:
         logger.report_result(_result(run, verdict, folder))
+    for result in logger.test_cases:
+        _write(folder / f"{result['uuid']}-result.json", json.dumps(result, ensure_ascii=False))
+    _write(folder / "categories.json", json.dumps(CATEGORIES, indent=1))
+    _write(folder / "environment.properties", _environment(run))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _of_run(run: Run) -> TestResult:
+    """The run as a whole: broken when it ended early, else passed; the rules speak for themselves."""
+    came = whole(run)
+    result = _empty(run, "run", Status.BROKEN if came.ended else Status.PASSED)
+    result.name = "The run comes to its end."
+    result.labels = _pairs(("epic", "DICOM conformance"), ("feature", "run"), ("suite", "run"))
+    if came.ended:
+        result.statusDetails = StatusDetails(message=visible(came.ended), trace=visible(str(run.end["reason"])))
+    return result
 
 
 def _result(run: Run, verdict: Verdict, folder: Path) -> TestResult:
-    identity = hashlib.sha256(verdict.rule.encode()).hexdigest()
-    started = run.header["started"]
-    result = TestResult(
-        uuid=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{verdict.rule}/{started}/{run.header['nonce']}")),
-        name=verdict.says,
-        fullName=verdict.rule,
-        historyId=identity[:32],
-        testCaseId=identity[32:],
-        description=f"{verdict.level}, {verdict.cites}, basis: {verdict.basis}",
-        status=STATUS.get(verdict.outcome, Status.SKIPPED),
-        stage="finished",
-        labels=_labels(verdict),
-    )
+    result = _empty(run, verdict.rule, STATUS.get(verdict.outcome, Status.SKIPPED))
+    result.name = visible(verdict.says)
+    result.description = visible(f"{verdict.level}, {verdict.cites}, basis: {verdict.basis}")
+    result.labels = _labels(verdict)
     if verdict.outcome is not Outcome.PASS:
-        why = verdict.why or verdict.outcome.value
-        result.statusDetails = StatusDetails(message=why, trace=verdict_text(run, verdict))
+        result.statusDetails = StatusDetails(message=_message(verdict), trace=verdict_text(run, verdict))
     for number in _shown(verdict):
         result.attachments.append(_attachment(run, number, folder))
     return result
 
 
+def _empty(run: Run, name: str, status: str) -> TestResult:
+    """A result without content. Its history goes by the rule and the target, its file name by the run as well."""
+    target = run.header["target"]
+    history = f"{name}\n{target['word']}\n{target['base']}\n{run.header['edition']}"
+    started = int(datetime.fromisoformat(run.header["started"]).timestamp() * 1000)
+    return TestResult(
+        uuid=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/{run.header['started']}/{run.header['nonce']}")),
+        fullName=visible(name),
+        historyId=_digest(history),
+        testCaseId=_digest(name),
+        status=status,
+        stage="finished",
+        start=started,
+        stop=started,
+        parameters=[Parameter(name="edition", value=run.header["edition"])],
+    )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+def _message(verdict: Verdict) -> str:
+    """What Allure shows in its lists, and what its categories go by: the outcome and the first reason."""
+    reason = verdict.why
+    if verdict.findings:
+        first = verdict.findings[0]
+        reason = f"{first.where}: got {clip(first.got, 300)}; want {clip(first.want, 300)}"
+    return in_line(f"{verdict.outcome.value}: {clip(reason, 1000)}" if reason else verdict.outcome.value)
+
+
 def _labels(verdict: Verdict) -> list[Label]:
-    pairs = [
+    return _pairs(
         ("epic", "DICOM conformance"),
         ("feature", verdict.service),
         ("story", verdict.cites),
         ("severity", "critical" if verdict.binding else "minor"),
         ("suite", verdict.service),
+        ("framework", "dicomproof"),
         ("tag", verdict.outcome.value),
         *(("tag", requirement) for requirement in verdict.verifies),
-    ]
-    return [Label(name=name, value=value) for name, value in pairs]
+    )
+
+
+def _pairs(*pairs: tuple[str, str]) -> list[Label]:
+    return [Label(name=name, value=in_line(value)) for name, value in pairs]
 
 
 def _shown(verdict: Verdict) -> list[int]:
-    if not verdict.findings:
-        return []
     return list(dict.fromkeys(f.seq for f in verdict.findings if f.seq))[:ATTACHED]
 
 
 def _attachment(run: Run, number: int, folder: Path) -> Attachment:
     name = f"exchange-{number}-attachment.txt"
     if not (folder / name).exists():
-        (folder / name).write_text(exchange_text(run.exchange(number)), encoding="utf-8")
+        _write(folder / name, exchange_text(run.exchange(number)))
     return Attachment(name=f"exchange {number}", source=name, type="text/plain")
+
+
+def _environment(run: Run) -> str:
+    """Java properties, in ASCII as Allure reads them."""
+    target, header = run.header["target"], run.header
+    facts = {
+        "target": target["base"],
+        "product": " ".join(str(target[k]) for k in ("vendor", "product", "version") if target.get(k)),
+        "edition": header["edition"],
+        "seed": header["seed"],
+        "dicomproof": header["tool"]["version"],
+    }
+    lines = [f"{k}={in_line(str(v))}".replace("\\", "\\\\") for k, v in facts.items()]
+    return "\n".join(lines).encode("ascii", "backslashreplace").decode("ascii") + "\n"

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 
 from harness.body import Body
 from harness.exchange import Answer, Ask, Exchange
-from harness.wire import multipart, part10
+from harness.wire import multipart
+from reports.command import curl, masked
+from reports.dataset import listing
+from reports.layout import lay_out_json, lay_out_xml
+from reports.visible import clip, in_line, octets_text, visible
 
 TEXT = 6000  # characters of a text body shown
 HEX = 256  # octets of a binary body shown
 PARTS = 6  # parts of a multipart body unfolded
-ELEMENTS = 60  # data elements of a PS3.10 part listed
-JSON_BOUND = 256 << 10  # a larger JSON text is shown as it came, not laid out
+FIELD = 1000  # characters of a field value or request target shown
+FIELDS = 100  # header fields shown
+LAID_OUT = 256 << 10  # octets; a larger text is shown as it came
+UNFOLDED = 64 << 20  # octets; a larger multipart body or file is not taken apart for a report
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Shown:
-    """One exchange, ready to be laid out."""
+    """One exchange, ready to be laid out; every text in it is fit to be looked at."""
 
     seq: int
     probe: str
@@ -43,27 +49,34 @@ class Shown:
     status: str
     answered: tuple[tuple[str, str], ...]
     came: Preview | None
+    fault: str  # why the answer is not whole, '' for a whole one
     elapsed_ms: int
     expected: str
     curl: str
+    masked: bool
 
 
-def shown(x: Exchange) -> Shown:
-    """The exchange for people."""
-    return Shown(
+def shown(x: Exchange, room: int = TEXT) -> Shown:
+    """The exchange for people; `room` is the number of characters for each body."""
+    answer = x.answer
+    view = Shown(
         seq=x.seq,
-        probe=x.probe,
-        place=f"{x.journey} {x.step}".strip(),
-        line=f"{x.ask.method} {x.ask.target} {x.ask.version}",
-        asked=x.ask.headers.fields,
-        sent=_message(x.ask),
-        status=f"{x.answer.version} {x.answer.line}" if x.answer.status else x.answer.line,
-        answered=x.answer.headers.fields,
-        came=_message(x.answer),
+        probe=in_line(x.probe),
+        place=in_line(f"{x.journey} {x.step}".strip()),
+        line=in_line(f"{x.ask.method} {clip(x.ask.target, FIELD)} {x.ask.version}"),
+        asked=_fields(x.ask.headers.fields),
+        sent=_message(x.ask, room),
+        status=in_line(clip(f"{answer.version} {answer.line}" if answer.status else answer.line, FIELD)),
+        answered=_fields(answer.headers.fields),
+        came=_message(answer, room),
+        fault=in_line(clip(str(answer.fault), FIELD)) if answer.fault and answer.status else "",
         elapsed_ms=x.elapsed_ms,
-        expected=_expected(x),
+        expected=_expected(x, room),
         curl=curl(x.ask),
+        masked=masked(x.ask),
     )
+    x.forget()
+    return view
 
 
 def exchange_text(x: Exchange) -> str:
@@ -74,25 +87,10 @@ def exchange_text(x: Exchange) -> str:
     lines += ["", *(_lines(view.sent) if view.sent else ()), view.status]
     lines += [f"{n}: {v}" for n, v in view.answered]
     lines += ["", *(_lines(view.came) if view.came else ())]
+    lines += [f"The answer is not whole: {view.fault}", ""] if view.fault else []
+    lines += ["What an unbroken reference would answer:", view.expected, ""] if view.expected else []
+    lines += ["Ask the same by hand:", visible(view.curl)] if view.curl else []
     return "\n".join(lines) + "\n"
-
-
-def curl(ask: Ask) -> str:
-    """A command that asks the same with curl; a body is named by its digest in blobs/."""
-    root = ask.base.split("/", 3)
-    url = "/".join(root[:3]) + ask.target
-    words = ["curl", "-i", "--globoff", "--path-as-is"]
-    words += [] if ask.method == "GET" else ["-X", ask.method]
-    for name, value in ask.headers:
-        if name.lower() not in ("host", "content-length"):
-            words += ["-H", _quoted(f"{name}: {value}")]
-    if ask.body:
-        words += ["--data-binary", f"@blobs/{ask.body.digest[:2]}/{ask.body.digest[2:]}"]
-    return " ".join([*words, _quoted(url)])
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _lines(preview: Preview) -> Iterator[str]:
@@ -102,67 +100,72 @@ def _lines(preview: Preview) -> Iterator[str]:
     for part in preview.parts:
         yield ""
         yield from (f"  {n}: {v}" for n, v in part.fields)
-        yield from (f"  {line}" for line in _lines(part))
+        yield from (f"  {line}" for line in "\n".join(_lines(part)).split("\n"))
     yield ""
 
 
-def _expected(x: Exchange) -> str:
+def _fields(fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    kept = tuple((in_line(clip(n, FIELD)), in_line(clip(v, FIELD))) for n, v in fields[:FIELDS])
+    more = len(fields) - len(kept)
+    return (*kept, ("…", f"{more} more fields")) if more else kept
+
+
+def _expected(x: Exchange, room: int) -> str:
     if not x.expected:
         return ""
-    text = json.dumps(x.expected, ensure_ascii=False, indent=1)
-    return text if len(text) <= TEXT else text[:TEXT] + "\n…"
+    text = json.dumps(x.expected, ensure_ascii=False)
+    return visible(clip(lay_out_json(text, room) if len(text) <= LAID_OUT else text, room))
 
 
-def _message(message: Ask | Answer) -> Preview | None:
+def _message(message: Ask | Answer, room: int) -> Preview | None:
     if not message.body.size:
         return None
-    mark = ", cut" if message.body.truncated else ""
-    caption = f"{message.body.size:,} octets{mark}, {message.type or 'no media type'}"
-    if message.multipart and message.multipart.parts:
-        parts = tuple(_part(p) for p in message.multipart.parts[:PARTS])
-        more = len(message.multipart.parts) - len(parts)
-        whole = f"{caption}, {len(message.multipart.parts)} parts"
-        return Preview(whole, f"… {more} more parts" if more else "", (), parts)
-    return Preview(caption, _body(message.payload, message.type))
+    caption = _caption(message)
+    if message.body.size <= UNFOLDED and message.multipart and message.multipart.parts:
+        parts = message.multipart.parts
+        unfolded = tuple(_part(p, room // min(len(parts), PARTS)) for p in parts[:PARTS])
+        more = f"… {len(parts) - PARTS} more parts" if len(parts) > PARTS else ""
+        return Preview(f"{caption}; {len(parts)} parts", more, (), unfolded)
+    return Preview(caption, _body(message.payload, message.type, room))
 
 
-def _part(part: multipart.Part) -> Preview:
-    type, size = part.media.type, part.content.size
-    return Preview(f"part of {size:,} octets, {type or 'no media type'}", _body(part.content, type), tuple(part.fields))
+def _caption(message: Ask | Answer) -> str:
+    words = [f"{message.body.size:,} octets"]
+    words += ["cut off: the rest did not come or was not kept"] if message.body.truncated else []
+    words += [in_line(clip(message.type, 100)) or "no media type"]
+    if message.payload is not message.body:
+        words.append(f"{message.payload.size:,} octets after decoding {in_line(_coding(message))}")
+    return ", ".join([*words, f"SHA-256 {message.body.digest[:16]}…"])
 
 
-def _body(body: Body, type: str) -> str:
-    if type in ("application/dicom+json", "application/json"):
-        return _json(body)
-    if type.startswith("text/") or type.endswith(("+xml", "/xml")):
-        return _text(body)
-    if type == "application/dicom" or body.read(128, 4) == b"DICM":
-        return _dicom(body) or _hex(body)
-    return _text(body) if _printable(body.read(0, 512)) else _hex(body)
+def _coding(message: Ask | Answer) -> str:
+    return clip(message.headers.get("content-encoding", "") or "", 40)
 
 
-def _json(body: Body) -> str:
-    if body.size <= JSON_BOUND:
-        try:
-            # one attribute a line: shorter than a full indent, and what people compare
-            rows = json.loads(body.bytes())
-            text = "[\n" + ",\n".join(_row(r) for r in rows) + "\n]" if isinstance(rows, list) else _row(rows)
-            return text if len(text) <= TEXT else text[:TEXT] + "\n…"
-        except (ValueError, RecursionError):
-            pass
-    return _text(body)
+def _part(part: multipart.Part, room: int) -> Preview:
+    type = part.media.type
+    caption = f"part {part.index + 1}: {part.content.size:,} octets, {in_line(clip(type, 100)) or 'no media type'}"
+    return Preview(caption, _body(part.content, type, max(room, 400)), _fields(tuple(part.fields)))
 
 
-def _row(row: object) -> str:
-    if not isinstance(row, dict):
-        return json.dumps(row, ensure_ascii=False)
-    lines = [f' "{k}": {json.dumps(v, ensure_ascii=False)}' for k, v in row.items()]
-    return "{\n" + ",\n".join(lines) + "\n}"
+def _body(body: Body, type: str, room: int) -> str:
+    if (type == "application/dicom" or body.read(128, 4) == b"DICM") and body.size <= UNFOLDED:
+        return visible(clip(listing(body), room)) or _hex(body)
+    if type.endswith(("/json", "+json", "/xml", "+xml")) or type.startswith("text/"):
+        return _text(body, type, room)
+    return _text(body, type, room) if _printable(body.read(0, 512)) else _hex(body)
 
 
-def _text(body: Body) -> str:
-    text = body.read(0, TEXT).decode("utf-8", "replace")
-    return text if body.size <= TEXT else text + "\n…"
+def _text(body: Body, type: str, room: int) -> str:
+    """The text within its room; a cut one says so."""
+    whole = body.size <= LAID_OUT
+    text = octets_text(body.read(0, LAID_OUT if whole else room))
+    if whole and type.endswith("json"):
+        text = lay_out_json(text, room)
+    elif whole and type.endswith("xml"):
+        text = lay_out_xml(text, room)
+    cut = len(text) > room or not whole
+    return visible(text[:room]) + ("\n… the whole is in the record" if cut else "")
 
 
 def _printable(head: bytes) -> bool:
@@ -176,31 +179,4 @@ def _hex(body: Body) -> str:
         row = head[at : at + 16]
         letters = "".join(chr(b) if 32 <= b < 127 else "." for b in row)
         rows.append(f"{at:06x}  {row.hex(' '):<47}  {letters}")
-    return "\n".join(rows) + ("\n…" if body.size > HEX else "")
-
-
-def _dicom(body: Body) -> str:
-    reading = part10.read(body)
-    elements = [*reading.meta.elements.values(), *reading.dataset.elements.values()]
-    if not elements:
-        return ""
-    lines = [_element(e) for e in elements[:ELEMENTS]]
-    if len(elements) > ELEMENTS:
-        lines.append(f"… {len(elements) - ELEMENTS} more elements")
-    return "\n".join(lines)
-
-
-def _element(element: part10.Element) -> str:
-    name = f"({element.tag[:4]},{element.tag[4:]}) {element.vr}"
-    if element.items is not None:
-        return f"{name} sequence of {len(element.items)} items"
-    if element.fragments is not None:
-        return f"{name} {len(element.fragments)} fragments"
-    value = element.value
-    if value is None or not value.size:
-        return f"{name} empty"
-    head = value.read(0, 64)
-    if element.vr in ("OB", "OW", "OF", "OD", "OL", "OV", "UN", "US", "SS", "UL", "SL", "FL", "FD", "AT", "UV", "SV"):
-        return f"{name} {value.size} octets {head[:16].hex(' ')}{'…' if value.size > 16 else ''}"
-    text = head.decode("utf-8", "replace").rstrip("\0 ")
-    return f"{name} {text}{'…' if value.size > 64 else ''}"
+    return "\n".join(rows) + (f"\n… {body.size - HEX:,} more octets" if body.size > HEX else "")

@@ -12,6 +12,7 @@ WIDTH = 100  # a container that fits a line stays on it
 DEEPEST = 24  # steps of indentation; deeper levels stand where this one does
 
 _JSON = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
+_MARKS = frozenset("[]{}:,")
 _PAIRS = {"{": "}", "[": "]"}
 _BETWEEN = re.compile(r"(?<=>)\s*(?=<)")
 
@@ -43,10 +44,17 @@ def _bounded(pieces: Iterator[str], most: int) -> str:
 
 
 def _ends(tokens: Sequence[str]) -> dict[int, int] | None:
-    """Where each bracket is closed, by the index of its token; None when they do not match."""
+    """Where each bracket is closed, by the index of its token; None when they do not match.
+
+    None as well for two values side by side: without the white space that parts them they would look like one.
+    """
     ends: dict[int, int] = {}
     stack: list[int] = []
+    before = ","
     for index, token in enumerate(tokens):
+        if token not in _MARKS and before not in _MARKS:
+            return None
+        before = token
         if token in _PAIRS:
             stack.append(index)
         elif token in ("}", "]"):

@@ -1,23 +1,18 @@
-"""Knows how one verdict reads as plain text, and the command that shows it again.
+"""Knows how one verdict reads as plain text, with the command that shows it again.
 
 Must not know where the text goes.
 """
 
 from __future__ import annotations
 
-import shlex
-
 from harness.record import Run
 from harness.rule import Finding
 from harness.verdict import Outcome, Verdict
+from reports.command import again
+from reports.visible import clip, in_line, visible
 
-
-def again(run: Run, rule: str) -> str:
-    """The command that shows a rule's verdict again; the one that made the run, narrowed to the rule."""
-    command: str = run.header.get("command", "")
-    if "{rule}" in command:
-        return command.replace("{rule}", shlex.quote(rule))
-    return f"dicomproof judge {shlex.quote(run.path.name)} --only {shlex.quote(rule)}"
+FINDINGS = 5
+MOST = 2000  # characters of one text out of a product's mouth
 
 
 def verdict_text(run: Run, verdict: Verdict) -> str:
@@ -27,15 +22,19 @@ def verdict_text(run: Run, verdict: Verdict) -> str:
         f"  {verdict.says}",
     ]
     if verdict.why:
-        lines.append(f"  {verdict.outcome.value}: {verdict.why.strip()}")
-    lines += [finding_text(f) for f in verdict.findings[:5]]
-    if verdict.found > 5:
+        lines.append(f"  {verdict.outcome.value}: {clip(verdict.why.strip(), MOST)}")
+    if verdict.waiver:
+        lines.append(f"  waived until {verdict.waiver.until.isoformat()} by {verdict.waiver.owner}")
+    lines += [finding_text(f) for f in verdict.findings[:FINDINGS]]
+    if verdict.found > FINDINGS:
         lines.append(f"  … {verdict.found} findings in all")
-    if verdict.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.WAIVED):
+    if verdict.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.WAIVED, Outcome.ERROR):
         lines.append(f"  again: {again(run, verdict.rule)}")
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 def finding_text(finding: Finding) -> str:
+    """One finding in one line: exchange, place, got, want."""
+    where, got, want = (in_line(clip(t, MOST)) for t in (finding.where, finding.got, finding.want))
     policy = f" (policy {finding.policy})" if finding.policy else ""
-    return f"  exchange {finding.seq}, {finding.where}: got {finding.got}; want {finding.want}{policy}"
+    return f"  exchange {finding.seq}, {where}: got {got}; want {want}{policy}"

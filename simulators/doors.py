@@ -100,8 +100,12 @@ class _Visit:
             if not message.get("more_body", False):
                 break
         ask = self._ask(asked.body())
-        answer = await run_sync(mutate, ask, self._door, limiter=self.doors.limiter)
-        await _reply(answer, send)
+        try:
+            answer = await run_sync(mutate, ask, self._door, limiter=self.doors.limiter)
+            await _reply(answer, send)
+        except Exception:
+            log.exception("the mutant failed at %s", ask.line)
+            raise
         await self.doors.told(ask, answer, self.since)
 
     async def watched(self, receive: Receive, send: Send) -> None:

@@ -75,7 +75,12 @@ def read(body: Body, flaws: Flaws) -> Text:
         flaws.add("json.too-large", "octet 0", f"{marks} objects, arrays and commas", f"at most {MOST_MARKS}")
         return found
     found.surrogates = _LONE.search(octets) is not None
-    _parse(_decode(octets, flaws), found, flaws)
+    broken = Flaws()
+    _parse(_decode(octets, broken), found, broken)
+    for flaw in broken.kept:
+        # a text that was cut on its way is not blamed for how it ends
+        if found.ok or not body.truncated or flaw.code not in ("json.syntax", "json.utf8"):
+            flaws.add(flaw.code, flaw.where, flaw.got, flaw.want)
     return found
 
 

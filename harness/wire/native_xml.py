@@ -76,6 +76,7 @@ NOTES = frozenset({"xml.namespace", "xml.vr-missing", "xml.value-space", "xml.de
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
 LARGEST = 64 << 20  # octets
+MOST_TAGS = 4_000_000  # what the memory of a parsed document depends on
 DEEPEST = 64
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
@@ -146,10 +147,12 @@ def read(body: Body) -> Reading:
 
 
 def _parse(body: Body, flaws: Flaws) -> Any:
-    if body.size > LARGEST:
-        flaws.add("xml.too-large", "octet 0", f"{body.size} octets", f"at most {LARGEST}")
+    octets = body.read(0, min(body.size, LARGEST))
+    tags = octets.count(b"<")
+    if body.size > LARGEST or tags > MOST_TAGS:
+        got, want = f"{body.size} octets, {tags} tags", f"at most {LARGEST} octets, {MOST_TAGS} tags"
+        flaws.add("xml.too-large", "octet 0", got, want)
         return None
-    octets = body.read(0, body.size)
     match = _DECLARATION.match(octets)
     if match:  # as an example of PS3.18 F.2.1.1.1 has it
         flaws.add("xml.declaration", "octet 0", match.group(2).decode("latin-1").strip(), "xml:space on the root")
@@ -165,7 +168,8 @@ def _parse(body: Body, flaws: Flaws) -> Any:
     except (etree.XMLSyntaxError, ValueError) as error:
         bound = "huge" in str(error).lower() or "depth" in str(error).lower()
         code = "xml.too-large" if bound else "xml.syntax"
-        flaws.add(code, f"line {getattr(error, 'lineno', 0)}", str(error)[:120], "a well-formed XML document")
+        if bound or not body.truncated:  # a document that was cut on its way is not blamed for how it ends
+            flaws.add(code, f"line {getattr(error, 'lineno', 0)}", str(error)[:120], "a well-formed XML document")
         return None
     if root.getroottree().docinfo.internalDTD is not None:
         flaws.add("xml.doctype", "octet 0", "<!DOCTYPE", "no document type declaration")

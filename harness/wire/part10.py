@@ -31,6 +31,7 @@ CODES: dict[str, str] = {
     "part10.no-dataset": "A data set follows the File Meta Information (PS3.10 7.2).",
     "part10.syntax-unknown": "The Transfer Syntax is one of PS3.6 Table A-1 (PS3.5 10; a private one is legal).",
     "part10.not-encapsulated": "Pixel Data of an encapsulated Transfer Syntax is encapsulated (PS3.5 A.4).",
+    "part10.no-pixels": "An encapsulated Transfer Syntax is used only where there is Pixel Data (PS3.5 A.4).",
     "part10.pixel-vr": "Pixel Data of more than 8 bits allocated is OW when not encapsulated (PS3.5 A.2).",
     "part10.deflate": "The octets of a deflated data set are a deflate stream (PS3.5 A.5; RFC 1951).",
     "part10.deflate-wrapped": "A deflate stream has no zlib or gzip wrapper (PS3.5 A.5; RFC 1951).",
@@ -47,6 +48,19 @@ _DEFLATED = {DEFLATED, "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
 _REFERENCED = {"1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.204"} | (_DEFLATED - {DEFLATED})
 _ENCAPSULATED = ("1.2.840.10008.1.2.4.", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.")
 _REQUIRED = ("00020001", "00020002", "00020003", "00020010", "00020012")
+# after these the rest of the data set was not seen
+_LOST = {
+    f"part10.{word}"
+    for word in (
+        "truncated",
+        "length-overrun",
+        "not-explicit",
+        "item-expected",
+        "delimiter-missing",
+        "depth",
+        "too-many",
+    )
+}
 UNFOLDED = 256 << 20
 _PREFIX = b"DICM"
 
@@ -87,7 +101,7 @@ def read(body: Body) -> Reading:
         flaws.add("part10.no-dataset", f"octet {at}", "the end of the file", "a data set")
     dataset, _ = read_dataset(data, syntax, flaws, begin)
     _agree(meta, dataset, flaws)
-    _pixels(dataset, syntax, flaws)
+    _pixels(dataset, syntax, body.truncated, flaws)
     return Reading(preamble, meta, dataset, uid, flaws)
 
 
@@ -191,8 +205,10 @@ def _agree(meta: DataSet, dataset: DataSet, flaws: Flaws) -> None:
             flaws.add(code, one, said, is_)
 
 
-def _pixels(dataset: DataSet, syntax: Syntax, flaws: Flaws) -> None:
+def _pixels(dataset: DataSet, syntax: Syntax, cut: bool, flaws: Flaws) -> None:
     pixels = dataset.get("7FE00010")
+    if pixels is None and syntax.encapsulated and dataset.elements and not cut and not flaws.counts.keys() & _LOST:
+        flaws.add("part10.no-pixels", "7FE00010", "absent", "Pixel Data")
     if pixels is None or pixels.value is None:
         return
     where = f"7FE00010 at octet {pixels.at}"

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 from harness.exchange import Answer, Exchange, Journey
-from harness.rule import BOTH, RELATION, WIRE, Finding, journey, rule, undetected, untested
+from harness.make.variants import fresh
+from harness.rule import BOTH, RELATION, WIRE, Finding, journey, probe, rule, undetected, untested
+from harness.talk.conversation import DICOM, Web
 from harness.wire.multipart import Part
 from suites.web.flawed import flawed
 from suites.web.http.fields import CONTENT_TYPE, URI
@@ -547,3 +549,17 @@ def only_the_first_part(x: Exchange) -> Answer | None:
 untested("PS3.18-8.6.1.2-5", why="rendered resources are not simulated yet")
 untested("PS3.18-8.6.1.2-6", why="no resource of this version carries metadata and bulkdata in one message")
 undetected("M-MP-06", why="a fault of a library that reads part headers; ours are read by the store rules' probes")
+
+
+@probe("multipart.boundary", provokes=("web.retrieve", "web.store"), needs="loaded")
+def plant_the_boundary(web: Web) -> None:
+    """Store an instance that holds the delimiter of an earlier answer as a line of its own, and retrieve it."""
+    sample = web.samples[0]
+    with web.journey("web.retrieve.boundary"):
+        learnt = _boundary(web.get(sample.path[1:], DICOM, step="learn"))
+        if not learnt:
+            return
+        comment = f"Before\r\n--{learnt}\r\n\r\nafter\r\n--{learnt}--\r\nthe end"
+        planted = fresh(sample, 1, f"boundary{web.nonce}", ImageComments=comment)
+        web.store([planted], step="store")
+        web.get(planted.path[1:], DICOM, step="retrieve", facts={"planted": learnt})

@@ -96,6 +96,12 @@ def test_departures_of_the_text(octets: bytes, code: str, root: str) -> None:
     assert reading.root == root
 
 
+def test_a_cut_text_is_not_blamed_for_how_it_ends() -> None:
+    octets = json.dumps([WHOLE], ensure_ascii=False).encode()
+    for size in range(len(octets) - 1):
+        assert codes(read(Body.of(octets[:size], truncated=True))) == set()
+
+
 def test_a_pair_of_surrogates_is_one_character() -> None:
     assert codes(read(Body.of(b'[{"00100020":{"vr":"LO","Value":["\\ud83d\\ude00"]}}]'))) == set()
 

@@ -113,6 +113,13 @@ def test_departures_of_the_document(octets: bytes, code: str) -> None:
 def test_a_document_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_xml, "LARGEST", 10)
     assert codes(of("")) == {"xml.too-large"}
+    monkeypatch.undo()
+    monkeypatch.setattr(native_xml, "MOST_TAGS", 10)
+    assert codes(of("<a/>" * 10)) == {"xml.too-large"}
+
+
+def test_a_cut_document_is_not_blamed_for_how_it_ends() -> None:
+    assert codes(read(Body.of(b"<NativeDicomModel><Dicom", truncated=True))) == set()
 
 
 def test_entities_are_never_expanded() -> None:

@@ -169,6 +169,7 @@ def test_departures_of_a_data_set(part: bytes, code: str) -> None:
 @pytest.mark.parametrize(
     ("part", "code"),
     [
+        (b"", "no-pixels"),
         (e("7FE00010", "OW", bytes(4)), "not-encapsulated"),
         (fragments(b"abcd", vr="OW"), "encapsulated-vr"),
         (fragments(b"abcd", b""), "fragment-length"),

@@ -139,10 +139,9 @@ def content_encoding_is_true(x: Exchange) -> Iterator[Finding]:
     coding = (x.answer.headers.get("content-encoding") or "").lower().strip()
     if not coding and x.answer.body.read(0, 3) == b"\x1f\x8b\x08":
         yield Finding(got="gzip octets without Content-Encoding", want="Content-Encoding: gzip", where="payload")
-    elif coding in ("gzip", "x-gzip", "deflate") and x.answer.body.size <= _UNDOABLE:
-        if x.answer.payload is x.answer.body:
-            yield Finding(got=f"octets that are no {coding}", want=f"{coding}, as Content-Encoding says",
-                          where="payload")  # fmt: skip
+    undoable = coding in ("gzip", "x-gzip", "deflate") and x.answer.body.size <= _UNDOABLE
+    if undoable and x.answer.payload is x.answer.body:
+        yield Finding(got=f"octets that are no {coding}", want=f"{coding}, as Content-Encoding says", where="payload")
 
 
 @content_encoding_is_true.mutant

@@ -77,7 +77,7 @@ def cut_download(web: Web) -> None:
     study = max(web.holding.studies, key=lambda s: len(web.holding.below(s, "instance")), default=None)
     if study is None:
         return
-    web.ask("GET", study.path[1:], 'multipart/related; type="application/dicom"', most=1000)
+    web.ask("GET", study.path[1:], 'multipart/related; type="application/dicom"', most=1000, facts={"cut": True})
     web.get(f"{_first(web, study).path[1:]}/metadata")
 
 

@@ -342,7 +342,9 @@ def sends_away_to_nowhere(x: Exchange) -> Answer | None:
 
 def _not_multipart(x: Exchange) -> bool:
     """A payload that no Store transaction can take, whatever its content (Table 10.5.4-1)."""
-    return x.ask.method == "POST" and x.ask.body.size > 0 and bool(x.ask.type) and not x.ask.type.startswith("multipart/")
+    return (
+        x.ask.method == "POST" and x.ask.body.size > 0 and bool(x.ask.type) and not x.ask.type.startswith("multipart/")
+    )
 
 
 @rule(

@@ -128,6 +128,7 @@ def lossy_only(x: Exchange, instance: str = "") -> bool | None:
 
 def too_long(reading: part10.Reading) -> bool:
     """Its pixels, uncompressed, have no room in the value field of explicit VR little endian (32 bits of length)."""
+
     def number(tag: str, otherwise: int) -> int:
         element = reading.dataset.get(tag)
         raw = element.value.read(0, 16) if element and element.value else b""

@@ -161,7 +161,9 @@ def the_least_wanted(ask: Ask, door: Door) -> Answer:
 def knows_no_capital_q(ask: Ask, door: Door) -> Answer:
     """A weight written with a capital Q is taken for a parameter that nobody knows, so it counts as 1."""
     value = ask.headers.get("accept") or ""
-    return door(_accepting(ask, ",".join(m.partition(";Q=")[0] for m in value.split(",")))) if "Q=" in value else door(ask)
+    return (
+        door(_accepting(ask, ",".join(m.partition(";Q=")[0] for m in value.split(",")))) if "Q=" in value else door(ask)
+    )
 
 
 @rule(
@@ -272,7 +274,9 @@ def default_to_everybody(ask: Ask, door: Door) -> Answer:
     if answer.status != 406 or not ask.accept.present:
         return answer
     kinds = {"web.search": str(_JSON), "web.retrieve.metadata": str(_JSON), "web.retrieve.instances": str(_PARTS)}
-    usual = next((v for k, v in kinds.items() if ask.resource.kind.startswith(k)), f'multipart/related; type="{OCTETS}"')
+    usual = next(
+        (v for k, v in kinds.items() if ask.resource.kind.startswith(k)), f'multipart/related; type="{OCTETS}"'
+    )
     return door(_accepting(ask, usual))
 
 

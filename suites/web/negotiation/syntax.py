@@ -46,7 +46,7 @@ def _syntaxes(x: Exchange, root: str) -> set[str]:
     verifies=("PS3.18-8.7.3-2", "PS3.18-8.7.3.1-2", "PS3.18-8.7.3.4-1", "PS3.18-8.7.8.2-1"),
     on="web.retrieve.instances",
     when=lambda x: came(x) and _syntaxes(x, DICOM) == {""} and any(True for _ in files(x)),
-    says="Without a transfer-syntax parameter instances come in Explicit VR Little Endian, but for lossy or huge pixels.",
+    says="Without a transfer-syntax parameter instances come in Explicit VR Little Endian, lossy and huge ones aside.",
 )
 def default_transfer_syntax(x: Exchange) -> Iterator[Finding]:
     for item, reading in files(x):
@@ -107,7 +107,7 @@ def _supported(x: Exchange) -> bool:
     verifies=("PS3.18-8.7.3.5.2-1", "PS3.18-8.7.3.5.2-3"),
     on="web.retrieve.instances",
     when=_supported,
-    says="The transfer-syntax parameter is supported: * is answered with any, Explicit VR Little Endian with just that.",
+    says="The transfer-syntax parameter is supported: * brings any, Explicit VR Little Endian brings just that.",
 )
 def transfer_syntax_parameter(x: Exchange) -> Iterator[Finding]:
     if not came(x):

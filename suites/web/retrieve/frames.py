@@ -10,12 +10,12 @@ from typing import Any
 
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.past import Kept
-from harness.rule import DOOR, ORACLE, RELATION, Door, Finding, journey, rule, undetected
+from harness.rule import DOOR, ORACLE, RELATION, Door, Finding, journey, rule
 from suites.web.retrieve import asked_frames
 from suites.web.retrieve.asked_frames import NATIVE, Geometry, count, geometry, native, numbers, streams
 from suites.web.retrieve.bend import octets_changed, parts_changed
 from suites.web.retrieve.decoded import gray_frame
-from suites.web.retrieve.reading import COMPRESSED, OCTETS, Piece, files, got, held, past_of, pieces, stored
+from suites.web.retrieve.reading import COMPRESSED, OCTETS, Piece, files, got, held, pieces, stored
 
 FRAMES = "web.retrieve.frames"
 # How the bit stream of a compressed bulk data type begins (8.7.3.3.2: no JP2 box, no fragment delimiter).
@@ -224,14 +224,7 @@ def decoded_frame_is_complete(x: Exchange) -> Iterator[Finding]:
 @decoded_frame_is_complete.mutant(defects=("M-WA-03", "M-WA-07"))
 def stream_as_octets(x: Exchange) -> Answer | None:
     """The compressed bit stream is sent as application/octet-stream."""
-    compressed = x.kind == FRAMES and bool(_kept_syntax(x) not in NATIVE)
-    return octets_changed(x, lambda octets: octets[: len(octets) // 3]) if compressed else None
-
-
-def _kept_syntax(x: Exchange) -> str:
-    """What the mutant knows of the stored syntax: nothing, unless the exchange brings a past."""
-    kept = _kept(x)
-    return kept.transfer_syntax if kept else ""
+    return octets_changed(x, lambda octets: octets[: len(octets) // 3]) if x.kind == FRAMES else None
 
 
 @rule(
@@ -480,5 +473,3 @@ def frames_in_one_place(x: Exchange) -> Answer | None:
     return parts_changed(x, change)
 
 
-undetected("M-WA-24", why="an odd number of octets after deflating is judged on the file, by instance.deflated")
-_ = past_of

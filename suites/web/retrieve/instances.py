@@ -48,7 +48,9 @@ def _complete(x: Exchange) -> Iterator[Finding]:
     found = {f.instance for f in instances(x.answer)}
     missing = [k.instance for k in held(x) if k.instance not in found]
     if missing:
-        yield Finding(f"{len(found)} instances without {listed(missing)}", f"all {len(held(x))} stored", "SOP Instance UIDs")
+        yield Finding(
+            f"{len(found)} instances without {listed(missing)}", f"all {len(held(x))} stored", "SOP Instance UIDs"
+        )
 
 
 def _drop_last(x: Exchange) -> Answer | None:
@@ -425,6 +427,3 @@ def place_does_not_exist(x: Exchange) -> Answer | None:
                 for fields, octets in parts]  # fmt: skip
 
     return parts_changed(x, change)
-
-
-

@@ -479,5 +479,3 @@ def _utf_8_only(x: Exchange) -> bool:
 def no_charset_is_known(x: Exchange) -> Answer | None:
     """A request for UTF-8 is answered 406."""
     return x.answer.but(status=406, reason="Not Acceptable") if x.kind == METADATA and _utf_8_only(x) else None
-
-

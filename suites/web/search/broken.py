@@ -82,6 +82,11 @@ def asking(ask: Ask, changed: Sequence[tuple[str, str]]) -> Ask:
     return ask.but(target=f"{path}?{query}" if query else path)
 
 
+def renumbered(ask: Ask, name: str, change: Callable[[int], int]) -> Ask:
+    """The same request with another number in limit or offset; unchanged where there is none."""
+    return asking(ask, [(n, str(change(int(v))) if n == name and v.isdigit() else v) for n, v in parameters(ask)])
+
+
 def dropping(ask: Ask, *names: str) -> Ask:
     """The same request without these parameters."""
     return asking(ask, [(n, v) for n, v in parameters(ask) if decode(n) not in names])

@@ -1,0 +1,146 @@
+"""Provokes what the rules on queries compare: one question in several forms, with things added that must not count.
+
+Must not judge. All questions are narrowed to what is known to be held, so that answers stay small on any target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from harness.make.holding import Entity
+from harness.make.keys import KEYS, Key
+from harness.rule import probe
+from harness.talk.conversation import Web
+
+UNKNOWN = ("x_unknown=1", "x_bare", "x_empty=", "NoSuchAttribute=1", "x_list=a,b&x_list=c", "x%20y=%2C")
+# (query, doubt): a value that its parameter does not allow; in doubt where a target need not support the parameter.
+INVALID = (
+    ("limit=-1", False),
+    ("limit=ten", False),
+    ("limit=1.5", False),
+    ("offset=-1", False),
+    ("offset=first", False),
+    ("fuzzymatching=maybe", True),
+    ("StudyDate=yesterday", False),
+    ("StudyDate=20241301", False),
+    ("StudyTime=noon", False),
+)
+
+
+def _get(web: Web, path: str, query: str, step: str, form: str = "") -> None:
+    joint = "&" if "?" in path else "?"
+    web.get(f"{path}{joint}{query}" if query else path, step=step, facts={"form": form or query})
+
+
+def _compared(web: Web, kind: str, path: str, plain: str, others: Iterable[str]) -> None:
+    """One journey: the plain question, then the others that have to be answered alike."""
+    with web.journey(kind):
+        _get(web, path, plain, "plain")
+        for query in others:
+            _get(web, path, query, "with")
+
+
+def _crowded(web: Web) -> Entity | None:
+    """A series of more than one instance, so that a limit of one shows."""
+    return next((s for s in web.holding.series if len(web.holding.below(s, "instance")) > 1), None)
+
+
+@probe("query.unknown", provokes=("web.search", "web.retrieve.metadata"))
+def unknown(web: Web) -> None:
+    """Parameters that nobody knows, on a search and on metadata."""
+    for study in web.holding.studies[:1]:
+        _compared(web, "web.search.query-unknown", f"studies?StudyInstanceUID={study.study}", "", UNKNOWN)
+        _compared(web, "web.search.query-unknown", f"studies/{study.study}/series", "", UNKNOWN)
+    for instance in web.holding.instances[:1]:
+        others = ("x_unknown=1", "x_bare", "limit=0", "PatientID=nobody")
+        _compared(web, "web.retrieve.query-unknown", f"{instance.path[1:]}/metadata", "", others)
+
+
+@probe("query.case", provokes=("web.search",))
+def case(web: Web) -> None:
+    """Known names in another case."""
+    if series := _crowded(web):
+        path = f"{series.path[1:]}/instances"
+        others = ("LIMIT=1", "Limit=1", "OFFSET=1", "Offset=many", "IncludeField=00280010", "FUZZYMATCHING=maybe")
+        _compared(web, "web.search.query-name-case", path, "", others)
+    for study in web.holding.studies[:1]:
+        path = f"studies?StudyInstanceUID={study.study}"
+        keywords = ("patientid=nobody", "PATIENTID=nobody", "accessionnumber=nothing", "patientID=nobody")
+        _compared(web, "web.search.query-keyword-case", path, "", keywords)
+
+
+@probe("query.tags", provokes=("web.search",))
+def tags(web: Web) -> None:
+    """Attributes by keyword, by tag, by tag in lower case; paths of either and of both."""
+    for study in web.holding.studies[:2]:
+        for key in (k for k in KEYS if k.level == "study" and k.vr in ("UI", "DA", "SH", "LO")):
+            value = study.attribute(key.path)
+            if value and not set(value) & set("*?\\"):
+                _spelled(web, "web.search.query-tag", "studies", key, value, f"StudyInstanceUID={study.study}")
+    for series in [s for s in web.holding.series if s.attribute("00400275.00400009")][:2]:
+        for key in (k for k in KEYS if "." in k.path):
+            if value := series.attribute(key.path):
+                _spelled(web, "web.search.query-path", f"studies/{series.study}/series", key, value, "")
+
+
+def _spelled(web: Web, kind: str, path: str, key: Key, value: str, narrow: str) -> None:
+    narrow = "" if key.keyword == "StudyInstanceUID" or not narrow else f"&{narrow}"
+    names = dict.fromkeys((key.path, key.path.lower(), key.spelled("mixed"), _mixed(key)))
+    names.pop(key.keyword, None)
+    queries = [f"{name}={quote(value, safe='')}{narrow}" for name in names]
+    _compared(web, kind, path, f"{key.keyword}={quote(value, safe='')}{narrow}", queries)
+
+
+def _mixed(key: Key) -> str:
+    """The other way round than Key.spelled: keywords first, the last one by tag."""
+    return ".".join((*key.keywords[:-1], key.tags[-1])) if len(key.tags) > 1 else key.path
+
+
+@probe("query.invalid", provokes=("web.search",))
+def invalid(web: Web) -> None:
+    """Values that their parameters do not allow."""
+    for query, doubt in INVALID:
+        web.get(f"studies?{query}", facts={"invalid": query, "doubt": doubt})
+    for series in web.holding.series[:1]:
+        web.get(f"{series.path[1:]}/instances?limit=-1", facts={"invalid": "limit=-1"})
+
+
+@probe("query.encoding", provokes=("web.search",))
+def encoding(web: Web) -> None:
+    """Values encoded as little as may be and as much as can be; values full of reserved characters."""
+    plainest = [s for s in web.holding.studies if s.attribute("00100020").isascii() and s.attribute("00100020")]
+    for study in sorted(plainest, key=lambda s: not s.attribute("00100020").replace("-", "").isalnum())[:1]:
+        value, scope = study.attribute("00100020"), f"StudyInstanceUID={study.study}"
+        everything = "".join(f"%{octet:02X}" for octet in value.encode())
+        others = [f"PatientID={everything}&{scope}", f"PatientID={everything.lower()}&{scope}",
+                  f"%50atient%49D={quote(value, safe='')}&{scope}"]  # fmt: skip
+        _compared(web, "web.search.query-encoding", "studies", f"PatientID={quote(value, safe='-._~')}&{scope}", others)
+    for tag, keyword in (("00100020", "PatientID"), ("00200010", "StudyID"), ("00100010", "PatientName")):
+        for study in [s for s in web.holding.studies if _reserved(s.attribute(tag))][:2]:
+            query = f"{keyword}={quote(study.attribute(tag), safe='-._~')}"
+            about = {"finds": study.study, "form": f"{keyword}={study.attribute(tag)}"}
+            web.get(f"studies?{query}&StudyInstanceUID={study.study}", facts=about)
+
+
+def _reserved(value: str) -> bool:
+    """A value that travels only encoded, and that no kind of matching but Single Value Matching takes."""
+    return bool(set(value) & set("%&=#,[]+") or not value.isascii()) and not set(value) & set("*?\\")
+
+
+@probe("query.lists", provokes=("web.search",))
+def lists(web: Web) -> None:
+    """Two UIDs, each alone and both in one parameter."""
+    pairs = [("StudyInstanceUID", "studies", [s.study for s in web.holding.studies[:2]])]
+    for study in web.holding.studies:
+        series = [s.series for s in web.holding.below(study, "series")[:2]]
+        if len(series) == 2:
+            pairs.append(("SeriesInstanceUID", f"studies/{study.study}/series", series))
+            break
+    for keyword, path, uids in pairs:
+        if len(uids) == 2:
+            with web.journey("web.search.query-list"):
+                for uid in uids:
+                    _get(web, path, f"{keyword}={uid}", "one")
+                _get(web, path, f"{keyword}={uids[0]},{uids[1]}", "both")
+                _get(web, path, f"{keyword}={uids[1]},{uids[0]}", "both")

@@ -1,0 +1,1 @@
+"""Probes of Retrieve: what is asked of a target. Must not judge."""

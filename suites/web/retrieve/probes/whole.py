@@ -1,0 +1,148 @@
+"""Provokes Retrieve of studies, series and instances, and of their metadata.
+
+Must not judge.
+"""
+
+from __future__ import annotations
+
+from harness.rule import probe
+from harness.talk.conversation import DICOM, JSON, OCTETS, XML, Web
+from suites.web.retrieve.bulkdata import references
+from suites.web.retrieve.probes.choice import absent_uid, by_syntax, differing, instances, path, studies
+from suites.web.retrieve.reading import datasets, pieces
+
+SINGLE = "application/dicom"
+EXPLICIT = f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.1"
+ANY = f"{DICOM}; transfer-syntax=*"
+
+
+@probe("retrieve.two-of-them", provokes=("web.retrieve.ground", "web.retrieve.instances", "web.retrieve.metadata"))
+def two_of_them(web: Web) -> None:
+    """Two different instances, and one that does not exist."""
+    held = differing(web.holding.instances, lambda e: e.study, 2)
+    held = held if len(held) > 1 else list(web.holding.instances[:2])
+    if not held:
+        return
+    with web.journey("web.retrieve.ground"):
+        for instance in held:
+            web.get(path(instance, "/metadata"), step="own")
+            web.get(path(instance), DICOM, step="own")
+        gone = path(held[0]).replace(held[0].instance, absent_uid(web))
+        web.get(f"{gone}/metadata", step="unknown", facts={"absent": True})
+        web.get(gone, DICOM, step="unknown", facts={"absent": True})
+
+
+@probe("retrieve.instances", provokes=("web.retrieve.instances",))
+def whole_instances(web: Web) -> None:
+    """Studies, series and instances of every kind, in the default and in other transfer syntaxes."""
+    for study in studies(web, 6):
+        web.get(path(study), DICOM)
+        web.get(path(study), SINGLE)
+    for series in web.holding.series[:4]:
+        web.get(path(series), DICOM)
+    for series in web.holding.series[:1]:
+        web.get(path(series), SINGLE)
+    for instance in instances(web, 24):
+        web.get(path(instance), DICOM)
+    for instance in by_syntax(web, 12):
+        for accept in (ANY, EXPLICIT):
+            web.get(path(instance), accept)
+        if instance.transfer_syntax:
+            web.get(path(instance), f"{DICOM}; transfer-syntax={instance.transfer_syntax}")
+    for instance in by_syntax(web, 3):
+        web.get(path(instance), SINGLE)
+    for instance in web.holding.instances[:1]:
+        web.get(path(instance), "*/*")
+
+
+@probe("retrieve.metadata", provokes=("web.retrieve.metadata",))
+def all_metadata(web: Web) -> None:
+    """The metadata of every study and of some series, in both forms, by field and by parameter."""
+    for study in studies(web, 20):
+        web.get(path(study, "/metadata"))
+    for series in web.holding.series[:4]:
+        web.get(path(series, "/metadata"))
+    for instance in web.holding.instances[:1]:
+        target = path(instance, "/metadata")
+        web.get(target, "*/*")
+        web.get(f"{target}?accept=application/dicom%2Bjson", f"{JSON}, {XML}")
+        web.get(f"{target}?accept=multipart/related%3B%20type%3D%22application/dicom%2Bxml%22", f"{JSON}, {XML}")
+        web.get(target, headers=[("Accept-Charset", "utf-8")])
+        web.get(f"{target}?charset=UTF-8")
+
+
+@probe("retrieve.metadata-forms", provokes=("web.retrieve.forms", "web.retrieve.metadata"))
+def metadata_forms(web: Web) -> None:
+    """The metadata of some instances alone, with their series and study, in JSON and in XML."""
+    for instance in instances(web, 18):
+        with web.journey("web.retrieve.forms"):
+            web.get(path(instance, "/metadata"), step="json")
+            web.get(path(instance, "/metadata"), XML, step="xml")
+            if instance.study in {s.study for s in studies(web, 3)}:
+                web.get(f"studies/{instance.study}/series/{instance.series}/metadata", step="above")
+                web.get(f"studies/{instance.study}/metadata", step="above")
+    for study in studies(web, 2):
+        web.get(path(study, "/metadata"), XML)
+
+
+@probe("retrieve.locations", provokes=("web.retrieve.location", "web.retrieve.instances"))
+def locations(web: Web) -> None:
+    """What the Content-Location of parts names."""
+    for study in studies(web, 2):
+        with web.journey("web.retrieve.location"):
+            whole = web.get(path(study), DICOM, step="whole")
+            places = [p.location for p in pieces(whole.answer) if p.type == SINGLE] if whole.answer.parts else []
+            for part, place in list(enumerate(places))[:3]:
+                if place and _ours(web, place):
+                    web.get(_below(web, place), DICOM, step="located", facts={"part": part})
+
+
+def _ours(web: Web, place: str) -> bool:
+    """The place is below the service that we may ask."""
+    return place.startswith((web.base, web.base.partition("://")[2].partition("/")[1])) or not place.startswith("http")
+
+
+def _below(web: Web, place: str) -> str:
+    """An absolute URI for a reference that may be relative to the authority."""
+    return web.session.base.partition("://")[0] + "://" + _authority(web) + place if place.startswith("/") else place
+
+
+def _authority(web: Web) -> str:
+    return web.base.partition("://")[2].partition("/")[0]
+
+
+@probe(
+    "retrieve.bulkdata",
+    provokes=("web.retrieve.values", "web.retrieve.bulkdata", "web.retrieve.metadata", "web.retrieve.instances"),
+)
+def values(web: Web) -> None:
+    """Every BulkDataURI in the metadata of some instances."""
+    chosen = instances(web, 40)
+    for instance in chosen:
+        with web.journey("web.retrieve.values"):
+            shown = web.get(path(instance, "/metadata"), step="metadata")
+            rows = [row for _, row in datasets(shown.answer)] if shown.answer.ok else []
+            found = [r for row in rows for r in references(row)][:12]
+            for steps, uri in found:
+                facts = {"uri": uri, "path": "/".join(steps), "instance": instance.instance}
+                if _ours(web, uri) and not uri.startswith("urn:"):
+                    web.get(_below(web, uri), OCTETS, step="value", facts=facts)
+            if found:
+                web.get(path(instance), EXPLICIT, step="instance")
+
+
+@probe(
+    "retrieve.all-bulkdata",
+    provokes=("web.retrieve.everything", "web.retrieve.bulkdata", "web.retrieve.pixeldata", "web.retrieve.metadata",
+              "web.retrieve.instances"),
+)  # fmt: skip
+def all_bulkdata(web: Web) -> None:
+    """All bulk data and all pixel data of an instance, a series and a study."""
+    native = [e for e in web.holding.instances if e.frames and e.transfer_syntax in ("", "1.2.840.10008.1.2.1")]
+    chosen = differing(native, lambda e: (e.attribute("00280100"), min(e.frames, 2)), 4)
+    for target in [path(e) for e in chosen] + [path(s) for s in (*web.holding.series[:2], *studies(web, 2))]:
+        with web.journey("web.retrieve.everything"):
+            web.get(f"{target}/metadata", step="metadata")
+            web.get(f"{target}/bulkdata", OCTETS, step="all")
+            web.get(f"{target}/pixeldata", OCTETS, step="pixeldata")
+            web.get(target, OCTETS, step="octets")
