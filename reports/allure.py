@@ -84,9 +84,13 @@ def _result(run: Run, verdict: Verdict, folder: Path) -> TestResult:
 
 
 def _empty(run: Run, name: str, status: str) -> TestResult:
-    """A result without content. Its history goes by the rule and the target, its file name by the run as well."""
+    """A result without content. Its history goes by rule, product and edition, its file name by the run as well.
+
+    Not by the address: the embedded simulator has another port each time; nor by the version, which history is about.
+    """
     target = run.header["target"]
-    history = f"{name}\n{target['word']}\n{target['base']}\n{run.header['edition']}"
+    product = f"{target.get('vendor', '')} {target.get('product', '')}".strip() or target["word"]
+    history = f"{name}\n{product}\n{run.header['edition']}"
     started = int(datetime.fromisoformat(run.header["started"]).timestamp() * 1000)
     return TestResult(
         uuid=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/{run.header['started']}/{run.header['nonce']}")),

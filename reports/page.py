@@ -1,49 +1,75 @@
 """Knows the report page: one self-contained HTML file made of the record, read in a browser or in print.
 
-Must not know how verdicts came about; the layout is in templates/page.html.
+Must not know how verdicts came about; the layout is in templates/.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import base64
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 from harness.context import POLICIES
 from harness.record import Run
-from harness.verdict import Outcome, Verdict
-from reports.evidence import Shown, shown
-from reports.text import again
+from harness.rule import Finding
+from harness.verdict import Outcome, Verdict, Waiver
+from reports.chosen import chosen, numbers
+from reports.command import again
+from reports.command import whole as whole_command
+from reports.evidence import Shown
+from reports.visible import clip, visible
+from reports.whole import GAPS, RED, whole
 
 TEMPLATES = Path(__file__).parent / "templates"
-EXCHANGES = 3  # shown with one verdict; the others are named by number
-FINDINGS = 12
+FINDINGS = 20  # shown with one verdict
+TEXTS = 2_000_000  # octets of all texts of findings together, as they stand in the page
+LENGTHS = (2000, 1000, 500, 250, 120)  # characters that one text of a finding keeps, the first that fits
+NOTES = 100
+NAMED = 12  # exchanges that one verdict lists as evidence
 
-GAPS = (Outcome.BLOCKED, Outcome.NOT_EXERCISED, Outcome.NOT_CLAIMED)
+TITLES = {
+    Outcome.ERROR: "Faults of dicomproof",
+    Outcome.FAIL: "Failed",
+    Outcome.WARN: "Warnings",
+    Outcome.WAIVED: "Waived",
+    Outcome.BLOCKED: "Blocked",
+    Outcome.PASS: "Passed",
+    Outcome.NOT_EXERCISED: "Not exercised",
+    Outcome.NOT_CLAIMED: "Not claimed",
+}
+MEANINGS = {
+    "error": "dicomproof itself broke; nothing is said about the product",
+    "fail": "a binding demand was broken",
+    "warn": "a recommendation was not followed, or the text leaves room",
+    "waived": "a finding that the target file accepts for a time",
+    "blocked": "something before it failed, so nothing is said",
+    "pass": "exercised, and right every time",
+    "not-exercised": "no exchange met the condition",
+    "not-claimed": "of a service that the product does not claim",
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One verdict as the page shows it."""
+    """One verdict as the page shows it: its exchanges that the page holds, and the numbers of those it does not."""
 
     verdict: Verdict
     again: str
     exchanges: tuple[Shown, ...] = ()
-    unshown: tuple[int, ...] = ()
+    absent: tuple[int, ...] = ()
 
     @property
     def outcome(self) -> str:
         return self.verdict.outcome.value
-
-    @property
-    def words(self) -> str:
-        """What the search box looks through, in lower case."""
-        v = self.verdict
-        found = " ".join(f"{f.where} {f.got} {f.want}" for f in v.findings)
-        return f"{v.rule} {v.cites} {v.says} {v.level} {v.service} {' '.join(v.verifies)} {found} {v.why}".lower()
 
 
 @dataclass(frozen=True)
@@ -58,43 +84,95 @@ class Service:
         return next((o.value for o in Outcome if self.counts[o.value]), "")
 
 
+@dataclass(frozen=True)
+class Gap:
+    """Verdicts that were not reached for the same reason."""
+
+    outcome: str
+    why: str
+    verdicts: tuple[Verdict, ...]
+
+
 def page(run: Run) -> str:
     """The whole page; the same record gives the same text."""
-    rows = [_row(run, v) for v in sorted(run.verdicts, key=_order)]
-    counts = Counter(r.outcome for r in rows)
-    return _template().render(
-        run=run,
-        header=run.header,
-        name=_name(run),
-        rows=rows,
-        gaps=[r for r in rows if r.verdict.outcome in GAPS],
-        services=_services(run),
-        outcomes=[o.value for o in Outcome],
-        counts=counts,
-        policies=[(POLICIES[n], c) for n, c in run.header["policies"].items() if n in POLICIES],
-        errors=[n for n in run.notes if n["about"] in ("error", "skipped", "stopped", "no-data")],
-        ended=next((n["text"] for n in run.notes if n["about"] == "ended"), ""),
-        findings_shown=FINDINGS,
-        not_shown=[r for r in rows if r.verdict.outcome in GAPS and r.verdict.binding and r.verdict.due],
+    verdicts = sorted(run.verdicts, key=_order)
+    lay_out = _environment().get_template("exchange.html").make_module().exchange  # type: ignore[attr-defined]
+    held = chosen(run, verdicts, lay_out)
+    views = {n: view for n, (view, _) in held.items()}
+    return _environment().get_template("page.html").render(
+        **_head(run),
+        **_body(run, verdicts, views),
+        exchanges=[Markup(text) for _, text in held.values()],  # made by the template above, escaped there
     )
 
 
+def _head(run: Run) -> dict[str, Any]:
+    header, came, script = run.header, whole(run), _source("page.js")
+    return {
+        "run": run,
+        "header": header,
+        "target": header["target"],
+        "name": _name(run),
+        "when": datetime.fromisoformat(header["started"]).strftime("%Y-%m-%d %H:%M:%S %Z"),
+        "command": whole_command(run),
+        "came": came,
+        "gaps": _gaps(came.open),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "style": Markup(_source("page.css")),
+    }
+
+
+def _body(run: Run, verdicts: Sequence[Verdict], views: dict[int, Shown]) -> dict[str, Any]:
+    counts = Counter(v.outcome.value for v in verdicts)
+    rows = [_row(run, v, views) for v in verdicts]
+    return {
+        "groups": [(o.value, TITLES[o], [r for r in rows if r.verdict.outcome is o]) for o in Outcome if counts[o.value]],
+        "services": _services(run),
+        "outcomes": [o.value for o in Outcome if counts[o.value]],
+        "red": [o.value for o in RED],
+        "titles": {o.value: title for o, title in TITLES.items()},
+        "meanings": MEANINGS,
+        "counts": counts,
+        "rules": len(rows),
+        "policies": [(POLICIES[n], c) for n, c in run.header["policies"].items() if n in POLICIES],
+        "changed": {n for n, c in run.header["policies"].items() if n in POLICIES and c != POLICIES[n].default},
+        "waivers": _waivers(run),
+        "notes": [n for n in run.notes if n["about"] in ("error", "skipped", "stopped", "no-data")],
+        "notes_shown": NOTES,
+        "findings_shown": FINDINGS,
+        "length": _length(verdicts),
+    }
+
+
 @cache
-def _template() -> jinja2.Template:
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,  # everything a product said is text, never markup
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("page.html")
+    environment.filters["clip"] = clip
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Nothing reaches the page unseen: plain strings are made visible, then escaped; our own markup passes."""
+    return visible(value) if type(value) is str else value
+
+
+@cache
+def _source(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _name(run: Run) -> str:
     target = run.header["target"]
-    words = [target.get(k, "") for k in ("vendor", "product", "version")]
-    return " ".join(w for w in words if w) or str(target["word"])
+    words = [str(target.get(k, "")) for k in ("vendor", "product", "version")]
+    return clip(" ".join(w for w in words if w) or str(target["word"]), 200)
 
 
 def _order(verdict: Verdict) -> tuple[int, str, str]:
@@ -106,9 +184,37 @@ def _services(run: Run) -> list[Service]:
     return [Service(n, Counter(v.outcome.value for v in run.verdicts if v.service == n)) for n in names]
 
 
-def _row(run: Run, verdict: Verdict) -> Row:
-    red = verdict.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.WAIVED, Outcome.ERROR)
-    numbers = list(dict.fromkeys([f.seq for f in verdict.findings if f.seq] or verdict.samples))
-    kept = numbers[: EXCHANGES if red else 1]
-    exchanges = tuple(shown(run.exchange(n)) for n in kept)
-    return Row(verdict, again(run, verdict.rule), exchanges, tuple(n for n in numbers if n not in kept))
+def _gaps(missing: Sequence[Verdict]) -> list[Gap]:
+    """The largest first: one broken thing often keeps many rules from being reached."""
+    groups: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
+    for verdict in missing:
+        groups[verdict.outcome.value, verdict.why or "no exchange met the condition"].append(verdict)
+    gaps = [Gap(outcome, why, tuple(verdicts)) for (outcome, why), verdicts in groups.items()]
+    return sorted(gaps, key=lambda g: (-len(g.verdicts), g.outcome, g.why))
+
+
+def _waivers(run: Run) -> list[tuple[Waiver, str]]:
+    """Every waiver of the target file and what became of it."""
+    today = datetime.fromisoformat(run.header["started"]).date()
+    used = {v.waiver for v in run.verdicts if v.waiver}
+    waivers = [Waiver.from_json(w) for w in run.header["waivers"]]
+    return [(w, "used" if w in used else "expired" if w.until < today else "not needed") for w in waivers]
+
+
+def _length(verdicts: Sequence[Verdict]) -> int:
+    """How many characters a text of a finding keeps, so that all of them stay within their bound."""
+    findings = [f for v in verdicts for f in v.findings[:FINDINGS]]
+    return next((n for n in LENGTHS[:-1] if sum(_weight(f, n) for f in findings) <= TEXTS), LENGTHS[-1])
+
+
+def _weight(finding: Finding, length: int) -> int:
+    texts = (finding.where, finding.got, finding.want)
+    return sum(len(escape(visible(t[:length])).encode("utf-8")) for t in texts)
+
+
+def _row(run: Run, verdict: Verdict, views: dict[int, Shown]) -> Row:
+    named = numbers(verdict)
+    red = verdict.outcome in RED
+    held = [views[n] for n in named if n in views][: NAMED if red else 1]
+    absent = [n for n in named if n not in views] if red else []
+    return Row(verdict, again(run, verdict.rule), tuple(held), tuple(absent))

@@ -51,7 +51,9 @@ def in_latin_1(x: Exchange) -> Answer | None:
     if not bent(x, bool):
         return None
     text = x.answer.body.bytes().decode("utf-8", "replace")
-    return x.answer.but(body=text.replace("[{", '[{"00104000":{"vr":"LT","Value":["\u00e9"]},', 1).encode("latin-1", "ignore"))
+    return x.answer.but(
+        body=text.replace("[{", '[{"00104000":{"vr":"LT","Value":["\u00e9"]},', 1).encode("latin-1", "ignore")
+    )
 
 
 @encoding.mutant

@@ -331,7 +331,9 @@ def too_long(x: Exchange) -> Answer | None:
 @grammar.mutant(defects="M-JS-26")
 def escapes_are_left(x: Exchange) -> Answer | None:
     """Text keeps the escape sequences of its own character set."""
-    return revalued(x, "LO SH PN", lambda v: {"Alphabetic": "\x1b$B;3ED\x1b(B"} if isinstance(v, dict) else "\x1b(B" + v)
+    return revalued(
+        x, "LO SH PN", lambda v: {"Alphabetic": "\x1b$B;3ED\x1b(B"} if isinstance(v, dict) else "\x1b(B" + v
+    )
 
 
 @grammar.mutant(defects="M-JS-21")

@@ -17,7 +17,19 @@ from suites.web.retrieve import asked_frames
 from suites.web.retrieve.asked_frames import NATIVE, PIXELS, geometry
 from suites.web.retrieve.bend import metadata_changed, octets_changed, parts_changed
 from suites.web.retrieve.compare import little_endian
-from suites.web.retrieve.reading import LOSSY, OCTETS, Piece, datasets, files, got, held, past_of, pieces, plain_get, stored
+from suites.web.retrieve.reading import (
+    LOSSY,
+    OCTETS,
+    Piece,
+    datasets,
+    files,
+    got,
+    held,
+    past_of,
+    pieces,
+    plain_get,
+    stored,
+)
 
 LARGEST = 64 << 20
 Step = tuple[str, ...]
@@ -237,7 +249,9 @@ def no_location(x: Exchange) -> Answer | None:
 )
 def octet_stream_is_offered(x: Exchange) -> Iterator[Finding]:
     if not x.answer.ok:
-        yield Finding(x.answer.line, "200 with its bulk data", "status line", warn=x.answer.status in (401, 403, 429, 503))
+        yield Finding(
+            x.answer.line, "200 with its bulk data", "status line", warn=x.answer.status in (401, 403, 429, 503)
+        )
 
 
 def _octets_only(x: Exchange) -> bool:
@@ -293,7 +307,9 @@ def _all_there(x: Exchange, wanted: set[str]) -> Iterator[Finding]:
     missing = sorted(u for u in wanted if not any(f == u or f.startswith(u + "/") for f in found))
     foreign = sorted(f for f in found if not any(f == u or f.startswith(u + "/") for u in wanted))
     if missing:
-        yield Finding(f"{len(found)} places, not {missing[0]}", f"{len(wanted)} URIs of the metadata", "parts", seq=x.seq)
+        yield Finding(
+            f"{len(found)} places, not {missing[0]}", f"{len(wanted)} URIs of the metadata", "parts", seq=x.seq
+        )
     for place in [f for f in foreign if "/frames/" not in f][:1]:
         yield Finding(place, "a BulkDataURI of the metadata", "Content-Location", seq=x.seq)
 
@@ -316,7 +332,9 @@ def octet_stream_is_the_bulkdata(j: Journey) -> Iterator[Finding]:
     one, other = (next(x for x in j.steps(step) if got(x)) for step in ("octets", "all"))
     left, right = (Counter(p.content.digest for p in pieces(x.answer)) for x in (one, other))
     if left != right:
-        yield Finding(f"{left.total()} parts", f"the {right.total()} parts of {other.ask.line}", one.ask.line, seq=one.seq)
+        yield Finding(
+            f"{left.total()} parts", f"the {right.total()} parts of {other.ask.line}", one.ask.line, seq=one.seq
+        )
 
 
 @octet_stream_is_the_bulkdata.mutant
@@ -386,5 +404,3 @@ def _native_pixel_size(x: Exchange) -> int:
 def only_half_of_the_pixels(x: Exchange) -> Answer | None:
     """Only the first half of the pixel data is sent."""
     return octets_changed(x, lambda o: o[: len(o) // 2]) if x.kind == "web.retrieve.pixeldata" else None
-
-

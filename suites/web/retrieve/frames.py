@@ -283,7 +283,7 @@ def _compressed(x: Exchange) -> Iterator[tuple[int, Piece, bytes]]:
     on=FRAMES,
     basis=RELATION,
     when=lambda x: _shows_frames(x) and any(True for _ in _compressed(x)),
-    says="A frame asked for in the transfer syntax it was stored in is the stored bit stream, all its fragments joined.",
+    says="A frame asked for in the transfer syntax it was stored in is the stored bit stream, fragments joined.",
 )
 def compressed_frame_is_the_stored(x: Exchange) -> Iterator[Finding]:
     for number, piece, stream in _compressed(x):
@@ -471,5 +471,3 @@ def frames_in_one_place(x: Exchange) -> Answer | None:
                 for fields, octets in parts]  # fmt: skip
 
     return parts_changed(x, change)
-
-

@@ -17,8 +17,6 @@ from suites.web.retrieve import permitted
 from suites.web.retrieve.bend import files_changed, metadata_changed, other_uid, parts_changed
 from suites.web.retrieve.reading import (
     DICOM,
-    RELATED,
-    Found,
     files,
     got,
     held,

@@ -43,8 +43,10 @@ COMPRESSED: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 DICOM, JSON, XML = "application/dicom", "application/dicom+json", "application/dicom+xml"
 OCTETS, RELATED = "application/octet-stream", "multipart/related"
-_RELATED = {type_: media.Reading(RELATED, {"type": type_}) for type_ in (DICOM, XML, OCTETS)}
-_SINGLE = {type_: media.Reading(type_) for type_ in (DICOM, JSON, OCTETS)}
+# What every origin server has to offer, in the syntax that it has to offer it in (8.7.3.4, 10.4.4).
+_SYNTAX = {DICOM: {"transfer-syntax": EXPLICIT_LE}, OCTETS: {"transfer-syntax": EXPLICIT_LE}}
+_RELATED = {t: media.Reading(RELATED, {"type": t, **_SYNTAX.get(t, {})}) for t in (DICOM, XML, OCTETS)}
+_SINGLE = {t: media.Reading(t, _SYNTAX.get(t, {})) for t in (DICOM, JSON, OCTETS)}
 
 
 @dataclass(frozen=True, slots=True)

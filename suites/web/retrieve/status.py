@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.past import SERIES, STUDY
 from harness.rule import DOOR, RELATION, STANDARD, Door, Finding, ground, journey, rule
+from harness.wire import dicom_json
 from harness.wire.uri import valid_uid
 from suites.web.retrieve import asked_frames
+from suites.web.retrieve.bend import instead, other_uid
 from suites.web.retrieve.reading import (
     DICOM,
     JSON,
@@ -26,7 +29,6 @@ from suites.web.retrieve.reading import (
     past_of,
     pieces,
     plain_get,
-    stored,
 )
 
 NOT_NOW = (401, 403, 429, 503)  # the target may answer otherwise to somebody else, or later
@@ -72,10 +74,15 @@ def _obliged(x: Exchange) -> bool:
 def held_is_200(x: Exchange) -> Iterator[Finding]:
     if x.answer.status in (200, 206):
         return
-    # pixel data that is only there in lossy form need not be had uncompressed (8.7.3.4 Note 2)
-    if x.answer.status == 406 and x.kind.endswith("frames") and any(k.transfer_syntax in LOSSY for k in held(x)):
+    if x.answer.status == 406 and _only_lossy(x):
         return
     yield Finding(x.answer.line, "200 with the resource", "status line", warn=x.answer.status in NOT_NOW)
+
+
+def _only_lossy(x: Exchange) -> bool:
+    """Pixel data is only there in lossy form, which need not be had in the syntax that was asked for (8.7.3.4 Note 2)."""
+    named = any("transfer-syntax" in r.parameters for r in x.ask.accept.ranges)
+    return (named or x.kind.endswith("frames")) and any(k.transfer_syntax in LOSSY for k in held(x))
 
 
 @held_is_200.mutant
@@ -248,15 +255,17 @@ def path_is_respected(x: Exchange) -> Iterator[Finding]:
 @path_is_respected.mutant(at=DOOR, defects=("M-WA-17", "D-WA-04"))
 def only_the_last_uid_counts(ask: Ask, door: Door) -> Answer:
     """A path is resolved by its innermost UID, wherever that is held."""
-    answer = door(ask)
-    if answer.status != 404 or not ask.resource.kind.startswith("web.retrieve") or not _strangers(ask):
+    answer, r = door(ask), ask.resource
+    if answer.status != 404 or not r.kind.startswith("web.retrieve.") or not r.series:
         return answer
-    return Answer(200, "OK", answer.headers.but("content-type", JSON).but("content-length", None),
-                  Answer().but(body=b'[{"00080018": {"vr": "UI", "Value": ["1.2"]}}]').body)  # fmt: skip
-
-
-def _strangers(ask: Ask) -> bool:
-    return bool(ask.resource.series) and all(valid_uid(u) for u in ask.resource.uids)
+    below = f"instances?SOPInstanceUID={r.instance}" if r.instance else f"series?SeriesInstanceUID={r.series}"
+    found = instead(ask, door, below, headers=ask.headers.but("accept", JSON))
+    if not found.ok or found.json is None or not found.json.datasets:
+        return answer
+    study, series = (dicom_json.text(found.json.datasets[0], tag) for tag in (STUDY, SERIES))
+    path = f"studies/{study}/series/{series or r.series}"
+    _, _, tail = ask.target.partition(f"/instances/{r.instance}" if r.instance else f"/series/{r.series}")
+    return instead(ask, door, f"{path}/instances/{r.instance}{tail}" if r.instance else f"{path}{tail}")
 
 
 # --- what cannot be asked ----------------------------------------------------------------------------------------
@@ -397,16 +406,20 @@ def answers_what_is_asked(j: Journey) -> Iterator[Finding]:
             yield Finding(x.answer.line, "404", "the answer to a UID that does not exist", seq=x.seq)
 
 
-@answers_what_is_asked.mutant(at=DOOR)
-def same_instance_for_all(ask: Ask, door: Door) -> Answer:
-    """Whatever is asked for, the first answer is given again."""
-    if not ask.resource.kind.startswith("web.retrieve.") or ask.resource.level != "instance":
-        return door(ask)
-    first = _FIRST.setdefault(f"{ask.base} {ask.resource.kind}", door(ask))
-    return first if first.ok else door(ask)
+@answers_what_is_asked.mutant
+def another_for_every_one(x: Exchange) -> Answer | None:
+    """Whatever instance is asked for, another one is sent."""
+    uid = x.resource.instance.encode()
+    single = x.answer.ok and x.resource.level == "instance" and uid in x.answer.payload.bytes()
+    return (
+        x.answer.but(body=x.answer.payload.bytes().replace(uid, other_uid(uid.decode()).encode())) if single else None
+    )
 
 
-_FIRST: dict[str, Answer] = {}
+@answers_what_is_asked.mutant
+def everything_is_there(x: Exchange) -> Answer | None:
+    """What does not exist is answered 200 with an empty list."""
+    return x.answer.but(status=200, reason="OK", type=JSON, body=b"[]") if x.answer.status == 404 else None
+
 
 ground("retrieve", answers_what_is_asked)
-_ = stored

@@ -230,8 +230,8 @@ def matches_across_items(ask: Ask, door: Door) -> Answer:
     answer = door(rewriting(ask, lambda path, value: None if "." in path else value))
     if len(nested) < 2 or not searches(ask):
         return door(ask)
-    met = [lambda row, k=key: k.value in texts(row, k.path) for key in nested]
-    return relisted(answer, lambda rows: [row for row in rows if all(m(row) for m in met)]) or answer
+    met = {key.path: key.value for key in nested}
+    return relisted(answer, lambda rows: [r for r in rows if all(v in texts(r, p) for p, v in met.items())]) or answer
 
 
 @rule(

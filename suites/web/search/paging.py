@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.rule import DOOR, Door, Finding, journey, rule
 from suites.web.search import asked
-from suites.web.search.broken import dropping, edited, parameters, rewarned, searches, unwarned
-from suites.web.search.broken import asking as asking_for
+from suites.web.search.broken import dropping, edited, renumbered, rewarned, searches, unwarned
 from suites.web.search.rows import found, owns, remaining, rows, says_more, warnings, whole
 
 KIND = "web.search.paging"
@@ -86,9 +85,7 @@ def ignores_limit(ask: Ask, door: Door) -> Answer:
 @limit.mutant(at=DOOR)
 def gives_one_more_than_limit(ask: Ask, door: Door) -> Answer:
     """One match more than limit allows is given."""
-    return door(
-        asking_for(ask, [(n, str(int(v) + 1) if n == "limit" and v.isdigit() else v) for n, v in parameters(ask)])
-    )
+    return door(renumbered(ask, "limit", lambda n: n + 1))
 
 
 @journey(
@@ -117,14 +114,13 @@ def ignores_offset(ask: Ask, door: Door) -> Answer:
 def takes_offset_for_a_page_number(ask: Ask, door: Door) -> Answer:
     """offset counts pages instead of matches."""
     size = asked.uint(ask, "limit") or 1
-    return door(asking_for(ask, [(n, str(int(v) * size) if n == "offset" else v) for n, v in parameters(ask)]))
+    return door(renumbered(ask, "offset", lambda n: n * size))
 
 
 @page_is_its_slice.mutant(at=DOOR)
 def counts_offset_from_one(ask: Ask, door: Door) -> Answer:
     """The first match has offset 1."""
-    words = [(n, str(max(0, int(v) - 1)) if n == "offset" and v.isdigit() else v) for n, v in parameters(ask)]
-    return door(asking_for(ask, words))
+    return door(renumbered(ask, "offset", lambda n: max(0, n - 1)))
 
 
 @page_is_its_slice.mutant
@@ -162,10 +158,8 @@ def pages_lose_their_last_match(ask: Ask, door: Door) -> Answer:
 @pages_are_the_whole.mutant(at=DOOR, defects=("D-QI-02", "M-QI-09"))
 def cuts_at_five_without_a_word(ask: Ask, door: Door) -> Answer:
     """A limit above five gives five matches without a Warning."""
-    size = asked.uint(ask, "limit") or 0
-    words = [(n, "5" if n == "limit" and size > 5 else v) for n, v in parameters(ask)]
-    answer = door(asking_for(ask, words))
-    return (unwarned(answer, MORE) or answer) if size > 5 else answer
+    answer = door(renumbered(ask, "limit", lambda n: min(n, 5)))
+    return (unwarned(answer, MORE) or answer) if (asked.uint(ask, "limit") or 0) > 5 else answer
 
 
 @journey(

@@ -47,7 +47,9 @@ def images(web: Web, most: int) -> list[Entity]:
 
 def studies(web: Web, most: int) -> list[Entity]:
     """Studies that are not too large to be retrieved whole."""
-    return [s for s in web.holding.studies if not s.attribute("00201208").isdigit() or _count(s) <= MOST_INSTANCES][:most]
+    return [s for s in web.holding.studies if not s.attribute("00201208").isdigit() or _count(s) <= MOST_INSTANCES][
+        :most
+    ]
 
 
 def _count(study: Entity) -> int:

@@ -5,6 +5,7 @@ Must not judge.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -89,7 +90,7 @@ def _elsewhere(web: Web) -> None:
     """An instance and a series under the parents of others."""
     images_first = sorted(web.holding.instances, key=lambda e: not e.frames)
     found = differing(images_first, lambda e: e.study, 2)
-    for mine, other in zip(found, found[1:], strict=False):
+    for mine, other in pairwise(found):
         moved = {"misplaced": True}
         _ask_all(web, f"studies/{other.study}/series/{mine.series}", moved)
         wrong_series = f"studies/{other.study}/series/{other.series}/instances/{mine.instance}"

@@ -5,9 +5,12 @@ Must not judge.
 
 from __future__ import annotations
 
+from urllib.parse import urljoin, urlsplit
+
+from harness.exchange import Exchange
 from harness.rule import probe
 from harness.talk.conversation import DICOM, JSON, OCTETS, XML, Web
-from suites.web.retrieve.bulkdata import references
+from suites.web.retrieve.bulkdata import absolute, references
 from suites.web.retrieve.probes.choice import absent_uid, by_syntax, differing, instances, path, studies
 from suites.web.retrieve.reading import datasets, pieces
 
@@ -93,22 +96,15 @@ def locations(web: Web) -> None:
             whole = web.get(path(study), DICOM, step="whole")
             places = [p.location for p in pieces(whole.answer) if p.type == SINGLE] if whole.answer.parts else []
             for part, place in list(enumerate(places))[:3]:
-                if place and _ours(web, place):
-                    web.get(_below(web, place), DICOM, step="located", facts={"part": part})
+                if uri := _ours(web, whole, place or "urn:none"):
+                    web.get(uri, DICOM, step="located", facts={"part": part})
 
 
-def _ours(web: Web, place: str) -> bool:
-    """The place is below the service that we may ask."""
-    return place.startswith((web.base, web.base.partition("://")[2].partition("/")[1])) or not place.startswith("http")
-
-
-def _below(web: Web, place: str) -> str:
-    """An absolute URI for a reference that may be relative to the authority."""
-    return web.session.base.partition("://")[0] + "://" + _authority(web) + place if place.startswith("/") else place
-
-
-def _authority(web: Web) -> str:
-    return web.base.partition("://")[2].partition("/")[0]
+def _ours(web: Web, x: Exchange, reference: str) -> str:
+    """The absolute URI that a reference in an answer means, '' when it is not on the target itself."""
+    uri = urljoin(absolute(x), reference)
+    here, there = urlsplit(web.base), urlsplit(uri)
+    return uri if (here.scheme, here.netloc) == (there.scheme, there.netloc) else ""
 
 
 @probe(
@@ -125,8 +121,8 @@ def values(web: Web) -> None:
             found = [r for row in rows for r in references(row)][:12]
             for steps, uri in found:
                 facts = {"uri": uri, "path": "/".join(steps), "instance": instance.instance}
-                if _ours(web, uri) and not uri.startswith("urn:"):
-                    web.get(_below(web, uri), OCTETS, step="value", facts=facts)
+                if there := _ours(web, shown, uri):
+                    web.get(there, OCTETS, step="value", facts=facts)
             if found:
                 web.get(path(instance), EXPLICIT, step="instance")
 

@@ -1,0 +1,92 @@
+"""The ledger: requirements with and without rules, known defects with and without mutants, docs that are fresh."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import suites
+from dicomproof.catalogue import defect_rows, gaps
+from harness.context import POLICIES
+
+ROOT = Path(__file__).parent.parent
+CATALOGUE = suites.load()
+# areas of the inventory in which every binding demand on a server has a rule or a reason
+WEB = ("PS3.18-", "PS3.19-")
+JUDGED = ("5.1.", "5.2 ", "5.6 ", "5.7 ", "5.8 ", "5.14 ", "5.15 ")
+LEDGER = Path(__file__).with_name("gaps.json")
+
+
+def unexplained() -> dict[str, int]:
+    """Binding requirements with neither rule nor reason, by inventory."""
+    found: dict[str, int] = {}
+    for requirement, why in gaps():
+        if not why:
+            name = requirement.id.split("-")[0]
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def test_judged_areas_have_a_rule_or_a_reason_for_every_shall() -> None:
+    bare = [r.id for r, why in gaps() if not why and r.area.startswith(JUDGED) and r.role in ("origin-server", "both")]
+    assert bare == []
+
+
+def test_the_count_of_unexplained_requirements_only_falls() -> None:
+    before: dict[str, int] = json.loads(LEDGER.read_text())
+    now = unexplained()
+    grown = {name: (before.get(name, 0), count) for name, count in now.items() if count > before.get(name, 0)}
+    assert grown == {}, "give each new requirement a rule or an untested() line"
+    assert now == {k: v for k, v in before.items() if v}, f"fewer now: write {json.dumps(now)} into {LEDGER.name}"
+
+
+def test_untested_and_verified_do_not_overlap() -> None:
+    assert sorted(set(CATALOGUE.untested) & set(CATALOGUE.verified())) == []
+
+
+@pytest.mark.parametrize("group", ["MP", "AC", "JS", "QI", "ST", "WA"])
+def test_known_defects_of_servers_are_imitated_or_explained(group: str) -> None:
+    assert [d for d, side, _, how in defect_rows([group]) if side in ("S", "B", "L") and not how] == []
+
+
+def test_a_defect_is_not_both_found_and_excused() -> None:
+    imitated = {d for m in CATALOGUE.mutants.values() for d in m.defects}
+    assert sorted(imitated & set(CATALOGUE.undetected)) == []
+
+
+@pytest.mark.parametrize("rule", CATALOGUE.rules.values(), ids=lambda r: r.id)
+def test_a_rule_is_well_declared(rule) -> None:
+    assert rule.says[0].isupper() or not rule.says[0].isalpha()
+    assert rule.says.endswith(".")
+    assert len(rule.says) < 200
+    assert "PS3." in rule.cites or "RFC" in rule.cites
+    assert rule.id == rule.id.lower()
+    assert " " not in rule.id
+
+
+def test_every_rule_is_provoked_by_some_probe() -> None:
+    def overlaps(on: str, provoked: str) -> bool:
+        return on == provoked or on.startswith(provoked + ".") or provoked.startswith(on + ".")
+
+    provoked = {kind for probe in CATALOGUE.probes.values() for kind in probe.provokes}
+    idle = [
+        r.id for r in CATALOGUE.rules.values() if not any(overlaps(o, p) for o in r.on.split("|") for p in provoked)
+    ]
+    assert idle == []
+
+
+def test_policies_are_named_where_they_are_leaned_on() -> None:
+    """Every policy of the register is used by some rule, so that none is a dead letter."""
+    text = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "suites").rglob("*.py"))
+    assert [name for name in POLICIES if f'"{name}"' not in text] == []
+
+
+def test_generated_docs_are_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/docs.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
