@@ -165,8 +165,10 @@ class Judge:
             if before.failed or not before.exercised:
                 return Verdict.of(rule, Outcome.BLOCKED, **facts, why=f"{rule.after} did not pass")
         if rule.content and self.grounded:
-            missing = [grounds.get(service, "") for service in tally.exercised]
-            if grounds and all(missing):
+            # a service without grounds of its own stands on any other that has them
+            anywhere = "" if "" in grounds.values() else next(iter(grounds.values()), "")
+            missing = [grounds.get(service, anywhere) for service in tally.exercised]
+            if missing and all(missing):
                 return Verdict.of(rule, Outcome.BLOCKED, **facts, why=missing[0])
         return Verdict.of(rule, Outcome.PASS, **facts)
 

@@ -42,10 +42,8 @@ CATEGORIES = [
 
 def write_allure(run: Run, folder: Path) -> None:
     """Write the files of the run; results of an older run are removed first, so that none shines through."""
+    clear_allure(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for pattern in OURS:
-        for old in folder.glob(pattern):
-            old.unlink()
     logger = AllureMemoryLogger()
     logger.report_result(_of_run(run))
     for verdict in run.verdicts:
@@ -54,6 +52,13 @@ def write_allure(run: Run, folder: Path) -> None:
         _write(folder / f"{result['uuid']}-result.json", json.dumps(result, ensure_ascii=False))
     _write(folder / "categories.json", json.dumps(CATEGORIES, indent=1))
     _write(folder / "environment.properties", _environment(run))
+
+
+def clear_allure(folder: Path) -> None:
+    """Remove the files of an older run, and nothing else that somebody keeps in the folder."""
+    for pattern in OURS:
+        for old in folder.glob(pattern):
+            old.unlink()
 
 
 def _write(path: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from harness.verdict import Verdict
 from reports.evidence import TEXT, Shown, shown
 from reports.whole import RED
 
-BUDGET = 5_000_000  # octets of all exchanges together, as they stand in the page
+BUDGET = 4_500_000  # octets of all exchanges together, as they stand in the page
 MOST = 1200  # exchanges; a browser has to lay them out
 LEAST = 700  # characters that a body keeps, however many exchanges there are
 SAMPLE = 3  # the turn at which an exchange that shows nothing wrong comes

@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from reports.command import again
 from reports.command import whole as whole_command
 from reports.evidence import Shown
 from reports.visible import clip, visible
-from reports.whole import GAPS, RED, whole
+from reports.whole import RED, whole
 
 TEMPLATES = Path(__file__).parent / "templates"
 FINDINGS = 20  # shown with one verdict
@@ -59,11 +59,20 @@ MEANINGS = {
 
 
 @dataclass(frozen=True)
+class Met:
+    """What several exchanges have in common, found in each of them."""
+
+    finding: Finding
+    exchanges: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Row:
     """One verdict as the page shows it: its exchanges that the page holds, and the numbers of those it does not."""
 
     verdict: Verdict
     again: str
+    met: tuple[Met, ...] = ()
     exchanges: tuple[Shown, ...] = ()
     absent: tuple[int, ...] = ()
 
@@ -141,6 +150,7 @@ def _body(run: Run, verdicts: Sequence[Verdict], views: dict[int, Shown]) -> dic
         "notes": [n for n in run.notes if n["about"] in ("error", "skipped", "stopped", "no-data")],
         "notes_shown": NOTES,
         "findings_shown": FINDINGS,
+        "held": frozenset(views),
         "length": _length(verdicts),
     }
 
@@ -217,4 +227,12 @@ def _row(run: Run, verdict: Verdict, views: dict[int, Shown]) -> Row:
     red = verdict.outcome in RED
     held = [views[n] for n in named if n in views][: NAMED if red else 1]
     absent = [n for n in named if n not in views] if red else []
-    return Row(verdict, again(run, verdict.rule), tuple(held), tuple(absent))
+    return Row(verdict, again(run, verdict.rule), _met(verdict), tuple(held), tuple(absent))
+
+
+def _met(verdict: Verdict) -> tuple[Met, ...]:
+    """The findings, those that say the same in one line; the order stays: the shortest question first."""
+    same: dict[Finding, list[int]] = {}
+    for finding in verdict.findings[:FINDINGS]:
+        same.setdefault(replace(finding, seq=0), []).append(finding.seq)
+    return tuple(Met(f, tuple(dict.fromkeys(n for n in seqs if n))) for f, seqs in same.items())

@@ -44,14 +44,15 @@ class Whole:
 
     @property
     def says(self) -> str:
-        """What the run shows, in one sentence that claims no more than it does."""
-        fails, errors = self.counts["fail"], self.counts["error"]
+        """What the run shows, in a sentence or two that claim no more than it does."""
+        fails = self.counts["fail"]
+        found = f"{_rules(fails)} found nonconformities." if fails else ""
         if self.ended:
-            return "The run did not come to its end, so it is no result for the whole product."
-        if errors:
-            return f"dicomproof itself broke on {_rules(errors)}, so the result is not whole."
-        if fails:
-            return f"{_rules(fails)} found nonconformities."
+            return f"{found} The run did not come to its end, so it is no result for the whole product.".strip()
+        if self.counts["error"]:
+            return f"{found} dicomproof itself broke on {_rules(self.counts['error'])}, so the result is not whole.".strip()
+        if found:
+            return found
         if not self.exercised:
             return "Nothing was exercised, so nothing is shown."
         if self.open:

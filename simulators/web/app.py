@@ -106,8 +106,9 @@ class Resource:
         handler = self._handler(call)
         try:
             await (await handler(call, self.service))(call.scope, call.receive, send)
-        except (Gone, FileNotFoundError):
-            # An instance was replaced between being selected and being read: its new file is found by asking again.
+        except (Broken, FileNotFoundError):
+            # An instance was replaced after it was selected, or turned out to be undecodable: asking again finds its
+            # new file, or another representation.
             if send.started or call.method not in ("GET", "HEAD"):
                 raise
             await (await handler(call, self.service))(call.scope, call.receive, send)

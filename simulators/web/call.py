@@ -5,6 +5,7 @@ Must not know resources or the archive.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -121,16 +122,22 @@ class Reply:
         chunks = stream(self.pieces if self.type and scope["method"] != "HEAD" else ())
         chunk = await anext(chunks, b"")
         await send({"type": "http.response.start", "status": self.status, "headers": self._head()})
+        gone: asyncio.Future[None] | None = None
         try:
             # One chunk behind, so that the last message says that it is the last and a small answer is one message.
             async for following in chunks:
+                gone = gone or asyncio.ensure_future(_disconnected(receive))
                 await _send(send, chunk, True)
                 chunk = following
+                if gone.done():
+                    return
+            await _send(send, chunk, False)
         except Broken as problem:
             # The head is out: an end that the server cannot complete is the only honest sign left.
             log.warning("%s %s broken off: %s", scope["method"], scope["path"], problem)
-            return
-        await _send(send, chunk, False)
+        finally:
+            if gone:
+                gone.cancel()
 
     def _head(self) -> list[tuple[bytes, bytes]]:
         fields: list[tuple[str, str]] = []
@@ -140,6 +147,12 @@ class Reply:
             if total is not None:
                 fields.append(("content-length", str(total)))
         return [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in (*fields, *self.headers)]
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Returns when the user agent has gone, so that nobody reads a long payload for nobody."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _send(send: Send, body: bytes, more: bool) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
@@ -29,14 +31,29 @@ log = logging.getLogger("simulators.web")
 NEVER = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"))
 
 
+# Instances whose pixel data no codec could read. A stored file never changes, so one failure is enough to know.
+_FAILED: deque[Path] = deque(maxlen=1000)
+
+
 class Undecodable(Broken):
     """The pixel data cannot be decoded: no codec for it, or it is broken."""
+
+    def __init__(self, held: Held, why: object) -> None:
+        super().__init__(f"pixel data of {held.instance} cannot be decoded: {why}")
+        if held.path not in _FAILED:
+            _FAILED.append(held.path)
+
+
+class Shapeless(Broken):
+    """Native pixel data that do not have the size that their attributes tell."""
 
 
 def decodable(held: Held) -> bool:
     """Whether Explicit VR Little Endian can be made of the instance, as far as the syntax tells."""
     if not held.encapsulated or not held.pixel_tag:
         return True
+    if held.path in _FAILED:
+        return False
     try:
         return bool(get_decoder(UID(held.transfer_syntax)).is_available)
     except NotImplementedError:
@@ -74,9 +91,9 @@ def _decoded(held: Held) -> explicit.Changes:
         dataset = dcmread(held.path)
         found = list(get_decoder(UID(held.transfer_syntax)).iter_array(dataset))
     except Exception as problem:  # codecs raise what they like
-        raise Undecodable(str(problem)) from problem
+        raise Undecodable(held, problem) from problem
     if not found:
-        raise Undecodable("there is no frame")
+        raise Undecodable(held, "there is no frame")
     shape: dict[str, Any] = dict(found[-1][1])
     vr = "OB" if int(shape["bits_allocated"]) <= 8 else "OW"
     changes: dict[int, explicit.Changed | None] = {
@@ -95,7 +112,7 @@ def decoded_frame(held: Held, number: int) -> bytes:
     try:
         return bytes(next(iter(iter_pixels(held.path, indices=[number - 1]))).tobytes())
     except Exception as problem:  # codecs raise what they like
-        raise Undecodable(f"frame {number}: {problem}") from problem
+        raise Undecodable(held, f"frame {number}: {problem}") from problem
 
 
 def decoded(held: Held) -> bytes:
@@ -132,7 +149,7 @@ def _cut(held: Held, number: int) -> bytes:
     except OSError:
         raise
     except Exception as problem:  # broken fragments surface as errors of many kinds
-        raise Undecodable(f"frame {number}: {problem}") from problem
+        raise Undecodable(held, f"frame {number}: {problem}") from problem
 
 
 def compressed_type(held: Held) -> str:
@@ -148,13 +165,13 @@ class Geometry:
 
     @classmethod
     def of(cls, held: Held) -> Geometry:
-        """Undecodable when the attributes that tell the size are missing or no numbers."""
+        """Shapeless when the attributes that tell the size are missing or no numbers."""
         attributes = json.loads(held.metadata.replace(b"\0", b""))
         try:
             samples = _number(attributes, "00280002")
             bits = _number(attributes, "00280010") * _number(attributes, "00280011") * _number(attributes, "00280100")
         except (KeyError, IndexError, TypeError, ValueError):
-            raise Undecodable("Rows, Columns, Samples per Pixel or Bits Allocated is missing") from None
+            raise Shapeless("Rows, Columns, Samples per Pixel or Bits Allocated is missing") from None
         interpretation = (attributes.get("00280004", {}).get("Value") or [""])[0]
         if interpretation == "YBR_FULL_422":
             return cls(bits * 2)  # two of three colour samples are shared by two pixels (PS3.3 C.7.6.3.1.2)
@@ -166,7 +183,7 @@ def _number(attributes: dict[str, Any], tag: str) -> int:
 
 
 def native_frames(value: Slice | bytes, geometry: Geometry, numbers: Sequence[int]) -> list[Piece]:
-    """The frames of a native value field in the asked order; Undecodable when one lies beyond its end."""
+    """The frames of a native value field in the asked order; Shapeless when one lies beyond its end."""
     return [_native(value, geometry.bits, number - 1) for number in numbers]
 
 
@@ -174,7 +191,7 @@ def _native(value: Slice | bytes, bits: int, index: int) -> Piece:
     first, shift = divmod(index * bits, 8)
     last = -(-(index + 1) * bits // 8)
     if last > (len(value) if isinstance(value, bytes) else value.size):
-        raise Undecodable(f"frame {index + 1} lies beyond the end of the pixel data")
+        raise Shapeless(f"frame {index + 1} lies beyond the end of the pixel data")
     piece = value[first:last] if isinstance(value, bytes) else Slice(value.path, value.start + first, last - first)
     if not shift and not bits % 8:
         return piece

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -122,9 +123,12 @@ def test_a_wrong_content_length_is_sent_as_far_as_it_goes(two_studies) -> None:
         answer = session.get("/studies", headers={"accept": JSON})
         assert answer.content.startswith(b"[")
         assert not answer.content.endswith(b"]")
-    with serve(two_studies, mutate=lengths(lambda n: str(n + 5))) as served, client(served.url) as session:
-        with pytest.raises(httpx.RemoteProtocolError):
-            session.get("/studies", headers={"accept": JSON})
+    with (
+        serve(two_studies, mutate=lengths(lambda n: str(n + 5))) as served,
+        client(served.url) as session,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        session.get("/studies", headers={"accept": JSON})
 
 
 @pytest.mark.parametrize("mutate", [None, lambda ask, door: door(ask)])
@@ -132,9 +136,7 @@ def test_each_exchange_is_observed_whole(archive, mutate) -> None:
     seen = []
 
     def observe(x) -> None:
-        seen.append(
-            (x.seq, x.kind, x.ask.base, x.ask.body.bytes(), x.answer.status, x.answer.body.bytes(), x.answer.fault)
-        )
+        seen.append((x.seq, x.kind, x.ask.base, x.ask.body.bytes(), x.answer.body.bytes(), x.answer.fault))
 
     large = octets(make(PixelData=bytes(10 << 20), Rows=2048, Columns=2560))
     type, body = form(large)
@@ -194,29 +196,35 @@ TROUBLES = [
 
 @pytest.mark.parametrize(("trouble", "outcome"), TROUBLES, ids=lambda v: getattr(v, "kind", ""))
 def test_faults_of_the_line(two_studies, trouble, outcome) -> None:
-    with serve(two_studies) as inner, relay((inner.host, inner.port), trouble=trouble) as (host, port):
-        with client(f"http://{host}:{port}/dicomweb", timeout=0.5) as session:
-            if outcome == 200:
-                assert session.get("/studies", headers={"accept": JSON}).status_code == 200
-            else:
-                with pytest.raises(outcome):
-                    session.get("/studies", headers={"accept": JSON})
+    with (
+        serve(two_studies) as inner,
+        relay((inner.host, inner.port), trouble=trouble) as (host, port),
+        client(f"http://{host}:{port}/dicomweb", timeout=0.5) as session,
+    ):
+        if outcome == 200:
+            assert session.get("/studies", headers={"accept": JSON}).status_code == 200
+        else:
+            with pytest.raises(outcome):
+                session.get("/studies", headers={"accept": JSON})
 
 
 def test_trouble_can_be_picked_by_the_request_and_endless_is_endless(two_studies) -> None:
     def pick(request):
         return Trouble("endless") if request.target.endswith("/instances") else None
 
-    with serve(two_studies) as inner, relay((inner.host, inner.port), trouble=pick) as (host, port):
-        with client(f"http://{host}:{port}/dicomweb") as session:
-            assert session.get("/studies", headers={"accept": JSON}).status_code == 200
-            with session.stream("GET", "/instances", headers={"accept": JSON}) as answer:
-                size = 0
-                for chunk in answer.iter_raw():
-                    size += len(chunk)
-                    if size > 4 << 20:
-                        break
-            assert size > 4 << 20
+    with (
+        serve(two_studies) as inner,
+        relay((inner.host, inner.port), trouble=pick) as (host, port),
+        client(f"http://{host}:{port}/dicomweb") as session,
+    ):
+        assert session.get("/studies", headers={"accept": JSON}).status_code == 200
+        with session.stream("GET", "/instances", headers={"accept": JSON}) as answer:
+            size = 0
+            for chunk in answer.iter_raw():
+                size += len(chunk)
+                if size > 4 << 20:
+                    break
+        assert size > 4 << 20
 
 
 def test_a_relay_before_a_door_that_says_nothing_closes(archive) -> None:
@@ -224,9 +232,13 @@ def test_a_relay_before_a_door_that_says_nothing_closes(archive) -> None:
         await reader.read(100)
 
     assert LIMIT >= 1 << 20
-    with listening(nothing) as door, relay(door) as (host, port), client(f"http://{host}:{port}") as session:
-        with pytest.raises(httpx.RemoteProtocolError):
-            session.get("/")
+    with (
+        listening(nothing) as door,
+        relay(door) as (host, port),
+        client(f"http://{host}:{port}") as session,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        session.get("/")
 
 
 @pytest.mark.parametrize("flavour", ["empty", "constant", "echo"])
@@ -265,9 +277,9 @@ def test_hostile_servers_do_what_they_say_and_end_with_the_block(kind) -> None:
     request = b"GET /dicomweb/studies HTTP/1.1\r\nHost: x\r\n\r\n"
     with controls.hostile(kind) as served, socket.create_connection((served.host, served.port), timeout=0.3) as peer:
         peer.sendall(request)
-        received = b""
+        received, deadline = b"", time.monotonic() + 0.5
         try:
-            while len(received) < 1 << 20 and (chunk := peer.recv(1 << 16)):
+            while len(received) < 1 << 20 and time.monotonic() < deadline and (chunk := peer.recv(1 << 16)):
                 received += chunk
             ended = "full" if received[1 << 19 :] else "closed"
         except TimeoutError:
@@ -345,12 +357,11 @@ print(peak)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc for the peak of resident memory")
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
-def test_a_large_instance_passes_in_bounded_memory(tmp_path, syntax) -> None:
+def test_a_large_instance_passes_in_bounded_memory(tmp_path) -> None:
     size = 300 << 20
     dataset = make(frames=150, Rows=1024, Columns=1024)
     dataset.PixelData = b""
-    head = bytearray(octets(dataset, syntax))
+    head = bytearray(octets(dataset, "1.2.840.10008.1.2"))  # so it is rewritten on its way out as well
     head[-4:] = size.to_bytes(4, "little")
     (tmp_path / "head").write_bytes(head)
     arguments = [sys.executable, "-c", MEASURE, str(tmp_path / "archive"), str(size), str(tmp_path / "head"), INSTANCE]
@@ -373,6 +384,39 @@ def test_an_unknown_edition_or_a_taken_port_is_told(archive) -> None:
         pass
     with serve(archive) as served, pytest.raises(OSError), serve(archive, port=served.port):
         pass
+
+
+def test_the_base_uri_may_be_the_root_of_the_host(two_studies) -> None:
+    with (
+        serve(two_studies, base="/", observe=lambda x: bases.append(x.ask.base)) as served,
+        client(served.url) as session,
+    ):
+        bases: list[str] = []
+        (row,) = session.get("/studies?PatientID=P1", headers={"accept": JSON}).json()
+        assert row["00081190"]["Value"] == [f"{served.url}/studies/1.2.1"]
+        assert session.options("/", headers={"accept": "application/json"}).status_code == 200
+    assert bases == [served.url] * 2
+
+
+FOREVER = """
+import sys
+from pathlib import Path
+from simulators.archive.archive import Archive
+from simulators.serve import run_forever
+run_forever(Archive(Path(sys.argv[1])), ready=lambda served: print(served.url, flush=True))
+"""
+
+
+def test_serving_for_ever_ends_with_a_signal(tmp_path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    arguments = [sys.executable, "-c", FOREVER, str(tmp_path)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        with client(url) as session:
+            assert session.get("/studies", headers={"accept": JSON}).status_code == 204
+        process.terminate()
+        assert process.wait(10) == -signal.SIGTERM
 
 
 def test_any_application_can_be_run() -> None:

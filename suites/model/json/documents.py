@@ -23,9 +23,10 @@ Edit = Callable[[Any], bool]
 def documents(x: Exchange) -> Iterator[tuple[str, dicom_json.Reading]]:
     """The DICOM JSON documents of an exchange, question first, each with the side it stands on.
 
-    application/json counts where a service answers with data sets; elsewhere it may hold anything.
+    application/json counts where a service answers with data sets; elsewhere it may hold anything. What our own
+    probes ask is no product's doing.
     """
-    if x.ask.body.size and x.ask.json is not None and (x.ask.type == DICOM_JSON or x.kind == "web.store"):
+    if not x.probe and x.ask.body.size and x.ask.json is not None and x.ask.type == DICOM_JSON:
         yield "ask", x.ask.json
     data = x.answer.ok and x.kind.startswith(("web.search", "web.retrieve.metadata"))
     if x.answer.body.size and x.answer.json is not None and (x.answer.type == DICOM_JSON or data):

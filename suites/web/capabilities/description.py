@@ -397,7 +397,7 @@ def wadl_lacks_media_types(x: Exchange) -> Answer | None:
     return _bent(x, lambda text: text.replace("mediaType=", "type=")) if x.answer.type == WADL else None
 
 
-ground("capabilities", one_application)
+ground("capabilities", one_application, tree)
 
 
 def _form(x: Exchange) -> str:

@@ -363,9 +363,10 @@ def unchanged_is_304(j: Journey) -> Iterator[Finding]:
             yield Finding(got=x.answer.line, want="304 Not Modified", where="status code", seq=x.seq)
 
 
-@unchanged_is_304.mutant(defects="M-AC-24")
-def forgets_its_validators(x: Exchange) -> Answer | None:
+@unchanged_is_304.mutant(at=DOOR, defects="M-AC-24")
+def forgets_its_validators(ask: Ask, door: Door) -> Answer:
     """A Last-Modified date is given and never looked at again."""
-    if x.kind != "web.retrieve.metadata" or x.answer.status != 200:
-        return None
-    return x.answer.but(headers=x.answer.headers.but("last-modified", "Thu, 01 Feb 2024 12:00:00 GMT"))
+    answer = door(ask)
+    if ask.resource.kind != "web.retrieve.metadata" or answer.status != 200:
+        return answer
+    return answer.but(headers=answer.headers.but("last-modified", "Thu, 01 Feb 2024 12:00:00 GMT"))

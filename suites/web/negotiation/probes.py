@@ -26,7 +26,7 @@ WEIGHED = (
     f"{JSON};q=0.123, {XML};q=0.124",
     f"{JSON};q=0.9, {XML}",
     f"{XML};q=0.4, {JSON};q=0.5",
-    f"{XML};Q=0.2, {JSON};Q=0.7",
+    f"{JSON};Q=0.2, {XML};Q=0.7",
     f"*/*;q=1, {JSON};q=0.1, {XML};q=0.5",
     f"application/*;q=0.3, multipart/*;q=0.6, {JSON};q=0.2",
     f"{STRANGE}, {JSON};q=0.5",
@@ -91,6 +91,9 @@ def instances(web: Web) -> None:
             web.get(entity.path[1:], accept, facts=_about(entity))
         web.get(f"studies/{entity.study}", "application/dicom", facts=_about(entity))
         web.get(f"studies/{entity.study}", DICOM, facts={"held": True})
+        for syntax in (EXPLICIT_LE, "1.2.840.10008.1.2.5"):
+            named = quote(f"{DICOM}; transfer-syntax={syntax}", safe="")
+            web.get(f"{entity.path[1:]}?accept={named}", "*/*", facts=_about(entity))
 
 
 @probe("negotiation.bulk", provokes=("web.retrieve.frames", "web.retrieve.bulkdata"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydicom import dcmread, dcmwrite
@@ -17,19 +17,10 @@ from harness.exchange import Answer, Ask, Exchange
 from harness.rule import Door
 from harness.wire import uri
 from harness.wire.multipart import Part
+from suites.model.altered import reframed
 from suites.web.retrieve.reading import DICOM, JSON, RELATED
 
 Edit = Callable[[Dataset], bool | None]
-
-
-def reframed(answer: Answer, parts: Iterable[tuple[Iterable[tuple[str, str]], bytes]]) -> Answer:
-    """The answer with these parts in its own framing; a Content-Length of a part follows its content."""
-    line = b"--" + answer.media.parameters["boundary"].encode("latin-1")
-    body = b""
-    for fields, content in parts:
-        lines = [f"{n}: {len(content) if n.lower() == 'content-length' else v}" for n, v in fields]
-        body += b"\r\n".join([line, *(f.encode("latin-1") for f in lines), b"", content, b""])
-    return answer.but(body=body + line + b"--\r\n")
 
 
 def content(part: Part) -> tuple[Sequence[tuple[str, str]], bytes]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from harness.exchange import Answer, Exchange, Journey
-from harness.rule import RELATION, Finding, journey, rule
+from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from harness.wire.part10 import DataSet, Element, Reading
 from suites.web.retrieve import asked_frames
 from suites.web.retrieve.asked_frames import NATIVE, PIXELS, geometry
@@ -90,7 +90,7 @@ def bulkdata_resolves(j: Journey) -> Iterator[Finding]:
         lossy = any(k.transfer_syntax in LOSSY for k in _owner(x))
         if not x.answer.ok and not (x.answer.status == 406 and lossy):
             yield Finding(x.answer.line, "200 with the value", f"{x.facts.get('path')} {x.facts.get('uri')}", seq=x.seq)
-        elif x.answer.ok and not x.answer.body.size:
+        elif x.answer.ok and not any(p.content.size for p in pieces(x.answer)):
             yield Finding("nothing", "the value", f"{x.facts.get('path')} {x.facts.get('uri')}", seq=x.seq)
 
 
@@ -99,8 +99,8 @@ def _owner(x: Exchange) -> list[Any]:
     return [kept] if kept else []
 
 
-@bulkdata_resolves.mutant(defects=("M-JS-39", "M-JS-31"))
-def uris_lead_nowhere(x: Exchange) -> Answer | None:
+@bulkdata_resolves.mutant(at=DOOR, defects=("M-JS-39", "M-JS-31"))
+def uris_lead_nowhere(ask: Ask, door: Door) -> Answer:
     """BulkDataURIs point to nothing."""
 
     def edit(rows: list[dict[str, Any]]) -> bool:
@@ -109,7 +109,8 @@ def uris_lead_nowhere(x: Exchange) -> Answer | None:
             attribute["BulkDataURI"] += "/gone"
         return bool(found)
 
-    return metadata_changed(x, edit)
+    answer = door(ask)
+    return metadata_changed(Exchange(0, ask, answer), edit) or answer
 
 
 @bulkdata_resolves.mutant(defects="M-JS-35")

@@ -414,14 +414,16 @@ def _first(x: Exchange) -> part10.DataSet | None:
     return found[0][1].dataset if found else None
 
 
-@location_leads_to_the_part.mutant
-def place_does_not_exist(x: Exchange) -> Answer | None:
+@location_leads_to_the_part.mutant(at=DOOR)
+def place_does_not_exist(ask: Ask, door: Door) -> Answer:
     """The Content-Location of parts leads nowhere."""
 
-    def change(parts: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]] | None:
-        if x.kind != INSTANCES:
-            return None
-        return [([(n, other_uid(v) if n.lower() == "content-location" else v) for n, v in fields], octets)
-                for fields, octets in parts]  # fmt: skip
+    def change(parts: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]]:
+        return [
+            ([(n, other_uid(v) if n.lower() == "content-location" else v) for n, v in fields], octets)
+            for fields, octets in parts
+        ]
 
-    return parts_changed(x, change)
+    answer = door(ask)
+    several = ask.resource.kind == INSTANCES and ask.resource.level != "instance"
+    return (parts_changed(Exchange(0, ask, answer), change) if several else None) or answer

@@ -403,6 +403,14 @@ def xml_without_sequences(x: Exchange) -> Answer | None:
     return _xml_edited(x, lambda octets: re.sub(rb'(<Item number="1">).*?(</Item>)', rb"\1\2", octets, flags=re.DOTALL))
 
 
+@xml_says_what_json_says.mutant(defects="M-XM-04")
+def binary_leaks_into_the_empty(x: Exchange) -> Answer | None:
+    """Empty attributes get the octets of the one before."""
+    empty = re.compile(rb'(<DicomAttribute [^>]*vr="(?:LO|SH|CS)"[^>]*)/>')
+    inline = rb"\1><InlineBinary>AAAA</InlineBinary></DicomAttribute>"
+    return _xml_edited(x, lambda octets: empty.sub(inline, octets))
+
+
 @journey(
     "retrieve.metadata-is-the-same-at-every-level",
     cites="PS3.18 10.4.1.1.2",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from harness.exchange import Ask, Exchange
+from harness.wire.media import Range
 from harness.wire.uri import SEARCH_LEVELS, Parameter, decode, valid_uid
 
 OPTIONS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
@@ -143,18 +144,22 @@ def faults(ask: Ask) -> Iterator[tuple[str, str]]:
 
 def _fault(parameter: Parameter) -> str:
     text = parameter.value
+    if not text:
+        return ""  # a name without a value is legal by itself (8.3.1)
     if parameter.name in PAGING:
         return "" if _UINT.match(text) and text.isascii() else "an unsigned integer"
     if parameter.name in OPTIONS:
         return "" if text in ("true", "false") else "true or false"
     path = None if parameter.name in RESERVED else path_of(parameter.name)
-    return _value_fault(path, parameter) if path and text else ""
+    return _value_fault(path, parameter) if path else ""
 
 
 def _value_fault(path: str, parameter: Parameter) -> str:
     if not any(path in keys for keys in REQUIRED.values()):
         return ""
     vr, text = vr_of(path.rpartition(".")[2]), parameter.value
+    if text == '""':
+        return ""  # Empty Value Matching (8.3.4.5)
     if vr == "DA" and not _range_of(text, date):
         return "a date YYYYMMDD or a range of dates"
     if vr == "TM" and not _range_of(text, time):
@@ -208,7 +213,7 @@ def lawful(x: Exchange) -> bool:
         and not ("all" in words and len(words) > 1)
         and all(path_of(word) or word == "all" for word in words)
         and all(k.vr == "UI" or len(k.values) < 2 for k in keys(ask))
-        and not any(ask.query.raw.count(f"{name}=") > 1 for name in (*OPTIONS, *PAGING))
+        and all(len(ask.query.all(name)) < 2 and ask.query.get(name) != "" for name in (*OPTIONS, *PAGING))
         and all(valid_uid(u) for u in x.resource.uids)
         and _clean(ask.query.raw)
     )
@@ -226,12 +231,24 @@ def _clean(raw: str) -> bool:
     )
 
 
+OFFERED = ("application/dicom+json", "application/*", "*/*", "application/dicom+xml", "application/json")
+
+
 def acceptable(x: Exchange) -> bool:
-    """The request accepts one of the media types that every server offers for searches (Table 10.6.4-1)."""
+    """The request accepts one of the media types that every server offers for searches (Table 10.6.4-1).
+
+    Anything beside them may be a mixture that a server has to refuse (8.7.5), so then nothing is sure.
+    """
     ask = x.ask
-    if "accept" in ask.query or not ask.accept.ranges or ask.accept.flaws:
+    if "accept" in ask.query or "charset" in ask.query or not ask.accept.ranges or ask.accept.flaws:
         return False
-    good = [r for r in ask.accept.ranges if r.q > 0 and not r.demands.keys() - {"type"}]
-    return any(r.covers("application/dicom+json") for r in good) or any(
-        r.type == "multipart/related" and r.parameters.get("type", "").lower() == "application/dicom+xml" for r in good
-    )
+    if not all(_offered(r) for r in ask.accept.ranges):
+        return False
+    good = [r for r in ask.accept.ranges if r.q > 0]
+    return any(r.covers("application/dicom+json") for r in good) or any(r.type == "multipart/related" for r in good)
+
+
+def _offered(r: Range) -> bool:
+    if r.type == "multipart/related":
+        return set(r.demands) == {"type"} and r.parameters["type"].lower() == "application/dicom+xml"
+    return r.type in OFFERED and not r.demands

@@ -13,6 +13,7 @@ from harness.wire.dicom_json import DataSet
 from suites.web.search import asked
 from suites.web.search.broken import Row, dropping, each, edited, rewriting, searches, with_tag, without_tag
 from suites.web.search.rows import filled, found, level, levels, own, owns, rows, whole
+from suites.web.search.stored import stored
 
 KIND = "web.search.include"
 
@@ -35,12 +36,8 @@ BELOW: dict[str, frozenset[str]] = {
     "series": INSTANCE_LEVEL,
     "instance": frozenset(),
 }
-# Optional Keys of PS3.4 Tables C.6-1 to C.6-5 that probes ask for by includefield.
-OPTIONAL: dict[str, tuple[str, ...]] = {
-    "study": ("00081030", "00101010", "00100021", "00104000", "00081080"),
-    "series": (),
-    "instance": (),
-}
+# Optional Keys of the study level (PS3.4 Tables C.6-1, C.6-2 and C.6-5) that probes ask for by includefield.
+OPTIONAL = ("00081030", "00101010", "00100021", "00104000", "00081080")
 
 
 @rule(
@@ -240,28 +237,37 @@ def takes_no_tags_in_includefield(ask: Ask, door: Door) -> Answer:
 )
 def include_returns(j: Journey) -> Iterator[Finding]:
     wanted = _wanted(j)
-    supported = {tag for x in _included(j) for tag in _tags(x)} | {tag for x in j.steps("matched") for tag in _used(x)}
+    supported = {tag for x in _included(j) for tag in _tags(x)} | _effective(j)
     for x, tags in wanted:
         for tag in sorted(tags & supported):
-            without = [row for row in rows(x) or () if tag not in row]
-            if without:
-                got = f"absent in {len(without)} of {len(owns(x))} matches"
-                yield Finding(got, f"{tag}, which is supported", f"GET {x.ask.target}", seq=x.seq)
+            yield from _absent(x, tag)
     if wanted and not any(tags & supported for _, tags in wanted):
         # all of them are optional keys, so it may be that none is supported
         x, tags = wanted[0]
         yield Finding(f"none of {', '.join(sorted(tags))}", "the ones supported", "includefield", seq=x.seq, warn=True)
 
 
+def _absent(x: Exchange, tag: str) -> Iterator[Finding]:
+    """Matches without a supported attribute; a warning where there may be no value that could be told."""
+    without = [row for row in rows(x) or () if tag not in row]
+    valued = [row for row in without if any(attrs.get(tag, {}).get("Value") for attrs in stored(x, row))]
+    if without:
+        got = f"absent in {len(without)} of {len(owns(x))} matches"
+        want = f"{tag}, which is supported, empty where there is no value"
+        yield Finding(got, want, f"GET {x.ask.target}", seq=x.seq, warn=not valued)
+
+
 def _wanted(j: Journey) -> list[tuple[Exchange, set[str]]]:
     """Searches with matches and the attributes that they include at their own levels."""
     made = [(x, asked.included(x.ask) - BELOW[level(x)]) for x in _included(j) if found(x) and levels(x)]
+    made += [(x, {x.facts["path"]}) for x in j.steps("matched") if found(x) and x.facts["path"] in _effective(j)]
     return [(x, {t for t in tags if "." not in t}) for x, tags in made if tags]
 
 
-def _used(x: Exchange) -> set[str]:
-    """Optional keys that this search was narrowed by: supported keys are returned (10.6.3.3.1)."""
-    return {x.facts["path"]} if x.facts.get("narrowed") else set()
+def _effective(j: Journey) -> set[str]:
+    """Optional keys of which one value finds and another does not: they are supported, so they are returned."""
+    pairs = zip(j.steps("matched"), j.steps("unmatched"), strict=False)
+    return {one.facts["path"] for one, other in pairs if found(one) and rows(other) is not None and not rows(other)}
 
 
 @include_returns.mutant(at=DOOR)
@@ -287,7 +293,7 @@ def returns_included_attributes_only_with_values(x: Exchange) -> Answer | None:
 )
 def include_all(j: Journey) -> Iterator[Finding]:
     base = plain(j)
-    named = {t for x in _included(j) if x.step != "all" for t in _tags(x)} & set(OPTIONAL["study"])
+    named = {t for x in _included(j) if x.step != "all" for t in OPTIONAL if any(filled(r, t) for r in rows(x) or ())}
     for x in [x for x in j.steps("all") if found(x) and base]:
         wanted = (_tags(base) if base else set()) | (named if level(x) == "study" else set())
         missing = wanted - _tags(x)

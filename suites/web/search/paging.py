@@ -54,7 +54,8 @@ def pages(j: Journey) -> Iterator[Page]:
     if len(full) < 2 or owns(full[0]) != owns(full[-1]):
         return
     for x in j.steps("page"):
-        if rows(x) is not None:
+        # a limit of zero is judged by what it is, not as a page
+        if rows(x) is not None and asked.uint(x.ask, "limit") != 0:
             yield Page(x, asked.uint(x.ask, "offset") or 0, asked.uint(x.ask, "limit"), owns(full[0]))
 
 

@@ -5,12 +5,13 @@ Must not know what became of the instances afterwards: that is the matter of eff
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from harness.exchange import Answer, Exchange
-from harness.make.variants import NO_STORAGE_CLASS, UNKNOWN_CLASS
-from harness.rule import RELATION, Finding, rule
+from harness.rule import Finding, rule
 from suites.web.store import alter
 from suites.web.store.module import (
     CLASS,
@@ -28,24 +29,21 @@ from suites.web.store.module import (
 )
 from suites.web.store.sent import Sent, framed, instances_only, sent
 
-NEVER_STORED = frozenset({NO_STORAGE_CLASS, UNKNOWN_CLASS})
-CLASS_UNKNOWN, SYNTAX_UNKNOWN = 0x0122, 0xC122
 
-
-def _comparable(x: Exchange) -> bool:
+def comparable(x: Exchange) -> bool:
     """The response speaks of instances, and we know which ones were sent."""
     found = module(x)
     known = framed(x.ask) and instances_only(x.ask) and bool(sent(x))
     return known and found is not None and found.speaks
 
 
-def _module(x: Exchange) -> Module:
+def told_in(x: Exchange) -> Module:
     found = module(x)
     assert found is not None
     return found
 
 
-def _sent_as(x: Exchange) -> dict[str, Sent]:
+def sent_as(x: Exchange) -> dict[str, Sent]:
     """SOP Instance UID -> the part that is that instance; only those that can be told for certain."""
     return {s.instance: s for s in sent(x) if s.identified}
 
@@ -59,11 +57,11 @@ def _uncertain(x: Exchange) -> bool:
     cites="PS3.18 I.1",
     verifies="PS3.18-I.1-9",
     on="web.store",
-    when=lambda x: _comparable(x) and bool(_sent_as(x)),
+    when=lambda x: comparable(x) and bool(sent_as(x)),
     says="Each instance that was sent is told once: in the Referenced SOP Sequence or in the Failed SOP Sequence.",
 )
 def every_instance_once(x: Exchange) -> Iterator[Finding]:
-    found = _module(x)
+    found = told_in(x)
     told = Counter(i.instance for i in (*found.stored, *found.failed) if i.instance)
     times = Counter(s.instance for s in sent(x) if s.identified)
     # an instance under a UID that the server changed is told under the new one
@@ -132,12 +130,12 @@ def uses_the_wrong_sequence(x: Exchange) -> Answer | None:
     cites="PS3.18 I.1",
     verifies="PS3.18-I.1-9",
     on="web.store",
-    when=lambda x: _comparable(x) and not _uncertain(x),
+    when=lambda x: comparable(x) and not _uncertain(x),
     says="The response names no instance that was not sent.",
 )
 def nothing_unsent(x: Exchange) -> Iterator[Finding]:
-    known = _sent_as(x)
-    for item in (*_module(x).stored, *_module(x).failed):
+    known = sent_as(x)
+    for item in (*told_in(x).stored, *told_in(x).failed):
         if item.instance and item.instance not in known and not item.coerced:
             yield Finding(got=item.instance[:80], want="an instance of the request", where=f"{item.where}/{INSTANCE}")
 
@@ -174,12 +172,12 @@ def adds_an_instance(x: Exchange) -> Answer | None:
     cites="PS3.18 Table I.1-1",
     verifies=("PS3.18-I.1-3", "PS3.18-I.1-5"),
     on="web.store",
-    when=lambda x: _comparable(x) and any(_known(x, i) and i.sop_class for i in _module(x).items),
+    when=lambda x: comparable(x) and any(part_of(x, i) and i.sop_class for i in told_in(x).items),
     says="Referenced SOP Class UID is the class of the instance beside it.",
 )
 def item_names_its_class(x: Exchange) -> Iterator[Finding]:
-    for item in _module(x).items:
-        known = _known(x, item)
+    for item in told_in(x).items:
+        known = part_of(x, item)
         if known and item.sop_class and item.sop_class != known.sop_class and not item.coerced:
             yield Finding(got=item.sop_class[:80], want=known.sop_class, where=f"{item.where}/{CLASS}")
 
@@ -215,12 +213,12 @@ def names_the_transfer_syntax_as_class(x: Exchange) -> Answer | None:
     cites="PS3.18 Table I.1-1",
     verifies="PS3.18-I.1-8",
     on="web.store",
-    when=lambda x: _comparable(x) and (_nameless(x) > 0 or bool(_module(x).other)),
+    when=lambda x: comparable(x) and (_nameless(x) > 0 or bool(told_in(x).other)),
     says="Other Failures Sequence has an item for each failure that no SOP Instance can be named for, and no others.",
 )
 def other_failures_are_nameless(x: Exchange) -> Iterator[Finding]:
-    found = _module(x)
-    certain = _sent_as(x)
+    found = told_in(x)
+    certain = sent_as(x)
     named_items = [i for i in (*found.stored, *found.failed) if i.instance in certain]
     uncertain = len(sent(x)) - len(certain)
     told = len(found.items) - len(named_items)
@@ -253,12 +251,12 @@ def adds_a_nameless_failure(x: Exchange) -> Answer | None:
     cites="PS3.18 Table I.1-1; 10.4.1.1.1",
     verifies="PS3.18-I.1-5",
     on="web.store",
-    when=lambda x: _comparable(x) and any(i.text(RETRIEVE_URL) and _known(x, i) for i in _module(x).stored),
+    when=lambda x: comparable(x) and any(i.text(RETRIEVE_URL) and part_of(x, i) for i in told_in(x).stored),
     says="Retrieve URL of a stored instance leads to that instance, in its series and study.",
 )
 def item_url_is_the_instance(x: Exchange) -> Iterator[Finding]:
-    for item in _module(x).stored:
-        known, url = _known(x, item), item.text(RETRIEVE_URL)
+    for item in told_in(x).stored:
+        known, url = part_of(x, item), item.text(RETRIEVE_URL)
         if not known or not url or item.coerced:
             continue
         if named(url) != (known.study, known.series, known.instance):
@@ -301,13 +299,13 @@ def item_urls_are_all_the_first(x: Exchange) -> Answer | None:
     cites="PS3.18 Table I.1-1",
     verifies="PS3.18-I.1-1",
     on="web.store",
-    when=lambda x: _comparable(x) and bool(_root_url(x)) and any(_known(x, i) for i in _module(x).stored),
+    when=lambda x: comparable(x) and bool(_root_url(x)) and any(part_of(x, i) for i in told_in(x).stored),
     says="Retrieve URL of the module leads to a study that instances were stored in.",
 )
 def root_url_is_the_study(x: Exchange) -> Iterator[Finding]:
-    studies = {known.study for i in _module(x).stored if (known := _known(x, i))}
+    studies = {of.study for i in told_in(x).stored if (of := part_of(x, i))}
     found = named(_root_url(x))
-    coerced = any(i.coerced for i in _module(x).stored)
+    coerced = any(i.coerced for i in told_in(x).stored)
     if not found or found[1] or (found[0] not in studies and not coerced):
         want = f".../studies/{sorted(studies)[0]}"
         yield Finding(got=_root_url(x)[:200], want=want, where=NAMES[RETRIEVE_URL])
@@ -336,58 +334,29 @@ def root_url_is_an_instance(x: Exchange) -> Answer | None:
 
 
 @rule(
-    "store.unsupported-class-reason",
-    cites="PS3.18 I.2.2",
-    verifies="PS3.18-I.2.2-2",
+    "store.urls-name-this-service",
+    cites="PS3.18 Table I.1-1",
+    verifies=("PS3.18-I.1-1", "PS3.18-I.1-5"),
     on="web.store",
-    when=lambda x: _comparable(x) and any(_of_no_class(x, i) for i in _module(x).failed),
-    says="An instance of a SOP Class that no server can store fails with 0122, the code that fits best.",
+    when=lambda x: comparable(x) and bool(_urls_of(x)),
+    says="Retrieve URLs name the host by which the service was reached, unless the data is kept elsewhere.",
 )
-def unsupported_class_reason(x: Exchange) -> Iterator[Finding]:
-    for item in _module(x).failed:
-        if _of_no_class(x, item) and item.reason is not None and item.reason != CLASS_UNKNOWN:
-            got = f"{item.reason:04X}H for SOP Class {item.sop_class}"
-            yield Finding(got=got, want="0122H (290)", where=f"{item.where}/{FAILURE_REASON}")
+def urls_name_this_service(x: Exchange) -> Iterator[Finding]:
+    for url in _urls_of(x):
+        if urlsplit(url)[:2] != urlsplit(x.ask.base)[:2]:
+            yield Finding(got=url[:200], want=f"below {x.ask.base}", where=NAMES[RETRIEVE_URL], warn=True)
+            return
 
 
-@unsupported_class_reason.mutant(defects="M-ST-05")
-def every_failure_is_0110(x: Exchange) -> Answer | None:
-    """Failure Reason is always 0110."""
+@urls_name_this_service.mutant
+def urls_name_an_inner_host(x: Exchange) -> Answer | None:
+    """Retrieve URLs name the host as the server calls itself."""
+    host = x.ask.headers.get("host") or "127.0.0.1"
 
-    def change(root: alter.Root) -> alter.Root | None:
-        found = alter.items(root, FAILED)
-        for item in found:
-            item[FAILURE_REASON] = alter.attribute("US", 0x0110)
-        return root if found else None
-
-    return alter.rewritten(x, change)
-
-
-@rule(
-    "store.reason-holds",
-    cites="PS3.18 I.2.2",
-    verifies="PS3.18-I.2.2-2",
-    on="web.store",
-    basis=RELATION,
-    when=lambda x: _comparable(x) and any(_taken_before(x, i) for i in _module(x).failed),
-    says="A SOP Class or transfer syntax that the server stores is not the reason why an instance fails.",
-)
-def reason_holds(x: Exchange) -> Iterator[Finding]:
-    for item in _module(x).failed:
-        if _taken_before(x, item) and item.reason in (CLASS_UNKNOWN, SYNTAX_UNKNOWN):
-            got = f"{item.reason:04X}H, although such an instance was stored before"
-            yield Finding(got=got, want="the reason that applies", where=f"{item.where}/{FAILURE_REASON}")
-
-
-@reason_holds.mutant
-def every_failure_is_0122(x: Exchange) -> Answer | None:
-    """Failure Reason is always 0122, for a study mismatch too."""
-
-    def change(root: alter.Root) -> alter.Root | None:
-        found = alter.items(root, FAILED)
-        for item in found:
-            item[FAILURE_REASON] = alter.attribute("US", CLASS_UNKNOWN)
-        return root if found else None
+    def change(root: alter.Root) -> alter.Root:
+        text = json.dumps(root)
+        found: alter.Root = json.loads(text.replace(f"//{host}", "//pacs.internal:8080"))
+        return found
 
     return alter.rewritten(x, change)
 
@@ -397,11 +366,11 @@ def every_failure_is_0122(x: Exchange) -> Answer | None:
     cites="PS3.18 10.5.3.2",
     verifies=("PS3.18-10.5.3.2-2", "PS3.18-10.5.3.2-3"),
     on="web.store",
-    when=lambda x: x.answer.ok and _comparable(x) and not _uncertain(x) and bool(_module(x).stored),
+    when=lambda x: x.answer.ok and comparable(x) and not _uncertain(x) and bool(told_in(x).stored),
     says="Location and Content-Location name what was created: the instance, or a resource that holds it.",
 )
 def location(x: Exchange) -> Iterator[Finding]:
-    known = [k for i in _module(x).stored if (k := _known(x, i))]
+    known = [k for i in told_in(x).stored if (k := part_of(x, i))]
     past = x.context.past if x.context else None
     held = {k.instance for k in known if past and (kept := past.get(k.instance)) and kept.seq < x.seq}
     new = [k for k in known if k.instance not in held]
@@ -411,7 +380,7 @@ def location(x: Exchange) -> Iterator[Finding]:
             if new:
                 got = f"no {name}, {len(new)} instances are new"
                 yield Finding(got=got, want="the URL of what was created", where=name, warn=True)
-        elif known and not _leads_to(value, known) and not any(i.coerced for i in _module(x).stored):
+        elif known and not _leads_to(value, known) and not any(i.coerced for i in told_in(x).stored):
             yield Finding(got=value[:200], want="the URL of what was stored, or of what holds it", where=name)
 
 
@@ -445,8 +414,8 @@ def _leads_to(url: str, known: list[Sent]) -> bool:
     return any([k.study, k.series, k.instance][: len(wanted)] == wanted for k in known)
 
 
-def _known(x: Exchange, item: Item) -> Sent | None:
-    return _sent_as(x).get(item.instance)
+def part_of(x: Exchange, item: Item) -> Sent | None:
+    return sent_as(x).get(item.instance)
 
 
 def _nameless(x: Exchange) -> int:
@@ -454,20 +423,13 @@ def _nameless(x: Exchange) -> int:
     return sum(not s.instance and s.part.content.read(128, 4) != b"DICM" for s in sent(x))
 
 
+def _urls_of(x: Exchange) -> list[str]:
+    found = [_root_url(x), *(i.text(RETRIEVE_URL) for i in told_in(x).stored)]
+    return [url for url in found if url.startswith(("http://", "https://"))]
+
+
 def _root_url(x: Exchange) -> str:
-    return Item("", _module(x).root).text(RETRIEVE_URL)
-
-
-def _of_no_class(x: Exchange, item: Item) -> bool:
-    known = _known(x, item)
-    return bool(known) and known is not None and known.sop_class in NEVER_STORED
-
-
-def _taken_before(x: Exchange, item: Item) -> bool:
-    known, past = _known(x, item), x.context.past if x.context else None
-    if known is None or past is None:
-        return False
-    return any((k.sop_class, k.transfer_syntax) == (known.sop_class, known.transfer_syntax) for k in past.kept.values())
+    return Item("", told_in(x).root).text(RETRIEVE_URL)
 
 
 def _keep(root: alter.Root, tag: str, which: slice) -> alter.Root | None:

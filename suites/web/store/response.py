@@ -100,13 +100,18 @@ def answers_with_a_module_for_each_instance(x: Exchange) -> Answer | None:
     verifies="PS3.18-10.5.3.3-2",
     on="web.store",
     when=lambda x: x.answer.ok and x.answer.body.size > 0 and bool(x.answer.type) and bool(x.ask.accept.ranges),
-    says="The response module comes in a media type that the request accepts.",
+    says="The response module comes in the media type that the request accepts best.",
 )
 def response_type(x: Exchange) -> Iterator[Finding]:
     inner = x.answer.media.parameters.get("type", "").lower()
     plain = Reading(inner, {}, raw=inner) if inner and x.answer.type == "multipart/related" else x.answer.media
-    if not max(x.ask.accept.weight(x.answer.media), x.ask.accept.weight(plain)):
+    weight = max(x.ask.accept.weight(x.answer.media), x.ask.accept.weight(plain))
+    best = max(x.ask.accept.weight(Reading(t, {}, raw=t)) for t in (JSON, XML))
+    if not weight:
         yield Finding(got=x.answer.media.raw[:120], want=x.ask.accept.raw[:120], where="Content-Type")
+    elif weight < best:
+        got = f"{x.answer.media.raw[:120]}, of weight {weight}"
+        yield Finding(got=got, want=f"the type of weight {best}: {x.ask.accept.raw[:120]}", where="Content-Type")
 
 
 @response_type.mutant(at=DOOR)
@@ -115,6 +120,13 @@ def always_json(ask: Ask, door: Door) -> Answer:
     if ask.resource.kind != "web.store":
         return door(ask)
     return door(ask.but(headers=ask.headers.but("accept", JSON)))
+
+
+@response_type.mutant(at=DOOR)
+def does_not_weigh(ask: Ask, door: Door) -> Answer:
+    """The first type that is accepted at all is taken, whatever its weight."""
+    first = ask.accept.ranges[:1] if ask.resource.kind == "web.store" else ()
+    return door(ask.but(headers=ask.headers.but("accept", first[0].type))) if first else door(ask)
 
 
 @response_type.mutant

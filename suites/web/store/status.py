@@ -53,7 +53,7 @@ def study_cannot_be_stored_to(ask: Ask, door: Door) -> Answer:
     cites="PS3.18 10.5.4; 10.5.1.4",
     verifies="PS3.18-10.5.4-1",
     on="web.store",
-    when=lambda x: fitting(x) and x.answer.status not in ASIDE,
+    when=lambda x: fitting(x) and x.answer.status not in ASIDE and "form" not in x.facts,
     says='A payload of type multipart/related; type="application/dicom" is supported.',
 )
 def takes_dicom_parts(x: Exchange) -> Iterator[Finding]:
@@ -257,7 +257,7 @@ def partial_success_is_409(x: Exchange) -> Answer | None:
     cites="PS3.18 10.5.3.1",
     verifies="PS3.18-10.5.3.1-3",
     on="web.store",
-    when=lambda x: clean(x) and 400 <= x.answer.status < 500 and x.answer.status not in ASIDE | {404, 405, 410, 415},
+    when=lambda x: _refused(x) and "form" not in x.facts,
     says="A well-formed request of which nothing could be stored is answered 409.",
 )
 def refusal_is_409(x: Exchange) -> Iterator[Finding]:
@@ -276,7 +276,7 @@ def conflict_is_400(x: Exchange) -> Answer | None:
 @rule(
     "store.refused-class-code",
     cites="PS3.18 10.5.3.1; 8.5",
-    verifies="PS3.18-10.5.3.1-3",
+    verifies=("PS3.18-10.5.3.1-3", "PS3.18-8.5-10"),
     on="web.store",
     when=lambda x: fitting(x) and (x.answer.status == 501 or _all_refused_for_class(x)),
     says="Instances refused for their SOP Class alone are answered 409.",
@@ -348,7 +348,7 @@ def calls_the_misplaced_stored(x: Exchange) -> Answer | None:
     cites="PS3.18 10.5.1.1.1; PS3.5 9.1",
     verifies="PS3.18-10.5.1.1.1-2",
     on="web.store",
-    when=lambda x: bool(x.resource.study) and fitting(x) and _stored_before(x),
+    when=lambda x: bool(x.resource.study) and fitting(x) and _stored_before(x) and (_speaks(x) or not x.answer.ok),
     says="Instances of the target's study are taken there, whatever padding their UIDs have in the data set.",
 )
 def no_false_mismatch(x: Exchange) -> Iterator[Finding]:
@@ -449,6 +449,12 @@ def foreign_type_is_400(x: Exchange) -> Answer | None:
 def _speaks(x: Exchange) -> bool:
     found = module(x)
     return found is not None and found.speaks
+
+
+def _refused(x: Exchange) -> bool:
+    """A request that is written as it should be was refused for what it holds, not for where or how it was sent."""
+    aside = ASIDE | {404, 405, 410, 415}
+    return clean(x) and 400 <= x.answer.status < 500 and x.answer.status not in aside
 
 
 def _all_refused_for_class(x: Exchange) -> bool:

@@ -11,6 +11,7 @@ from harness.make.holding import Entity
 from harness.make.keys import Key
 from harness.rule import probe
 from harness.talk.conversation import JSON, XML, Web
+from harness.wire.uri import SEARCH_LEVELS
 from suites.web.search.keys import GROUND, KEYS, RESOURCES
 from suites.web.search.probes.choose import NOBODY, askable, full, keys_of, richest
 from suites.web.search.results import REPEAT, REPRESENTATION
@@ -20,17 +21,17 @@ from suites.web.search.urls import url_of
 
 RETRIEVE_URL = "web.search.retrieve-url"
 DICOM = 'multipart/related; type="application/dicom"'
+ALL = tuple(f"web.search.{resource}" for resource in SEARCH_LEVELS)
 NAMES = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}
 UNKNOWN = "2.25.1"
 
 
-@probe("search.by-uid", provokes=("web.search", GROUND))
+@probe("search.by-uid", provokes=(GROUND,))
 def by_uid(web: Web) -> None:
     """Ask for single studies, series and instances by their UIDs, and for a UID that nothing has."""
     held = web.holding
-    series = [s for s in held.series if s.uids[1:]]
     with web.journey(GROUND):
-        for resource, entities in (("studies", held.studies), ("series", series), ("instances", held.instances)):
+        for resource, entities in (("studies", held.studies), ("series", held.series), ("instances", held.instances)):
             chosen = (
                 [("one", entities[0]), ("other", entities[-1])] if len(entities) > 1 else [("one", e) for e in entities]
             )
@@ -58,7 +59,7 @@ def places(entity: Entity) -> list[tuple[str, list[tuple[str, str]], str]]:
     ]
 
 
-@probe("search.resources", provokes=("web.search", RESOURCES))
+@probe("search.resources", provokes=(RESOURCES, *ALL))
 def resources(web: Web) -> None:
     """Ask each of the six resources for one and the same instance's study, series or self."""
     if not web.holding.instances:
@@ -69,7 +70,7 @@ def resources(web: Web) -> None:
             web.search(path, keys, step="resource", facts={"uid": name})
 
 
-@probe("search.by-keys", provokes=("web.search", KEYS))
+@probe("search.by-keys", provokes=(KEYS, *ALL))
 def by_keys(web: Web) -> None:
     """Ask for one subject by each required key with its value and with one that nobody has."""
     held = web.holding
@@ -86,7 +87,7 @@ def by_keys(web: Web) -> None:
             if len(at) == 1:
                 _hits(web, path, narrow, keys, subject, name)
             else:
-                _all_at_once(web, path, keys, subject, name)
+                _all_at_once(web, path, narrow, keys, subject, name)
             _misses(web, path, narrow, keys, name)
 
 
@@ -107,10 +108,15 @@ def _hits(web: Web, path: str, narrow: Iterable[tuple[str, str]], keys: Sequence
         web.search(path, [*others, named], step="hit", facts=_facts(key, value, name))
 
 
-def _all_at_once(web: Web, path: str, keys: Sequence[Key], subject: Entity, name: str) -> None:
-    """Where many keys meet, one request shows that all of them find; each alone shows that it excludes."""
-    web.search(path, [(k.keyword, askable(subject, k)) for k in keys], step="hit",
-               facts=_facts(keys[0], "all its values", name) if keys else {"path": "", "uid": name, "value": ""})  # fmt: skip
+def _all_at_once(web: Web, path: str, narrow: Sequence[tuple[str, str]], keys: Sequence[Key], subject: Entity,
+                 name: str) -> None:  # fmt: skip
+    """Where levels meet, one request for each level shows that its keys find; each key alone shows that it excludes."""
+    for level in dict.fromkeys(key.level for key in keys):
+        chosen = [k for k in keys if k.level == level]
+        values = [(k.keyword, askable(subject, k)) for k in chosen]
+        others = [pair for pair in narrow if pair[0] not in dict(values)]
+        facts = _facts(chosen[0], f"all {level} keys", name)
+        web.search(path, [*others, *values], step="hit", facts=facts)
 
 
 def _misses(web: Web, path: str, narrow: Iterable[tuple[str, str]], keys: Sequence[Key], name: str) -> None:
@@ -120,7 +126,7 @@ def _misses(web: Web, path: str, narrow: Iterable[tuple[str, str]], keys: Sequen
         web.search(path, [*others, (key.keyword, value)], step="miss", facts=_facts(key, value, name))
 
 
-@probe("search.representations", provokes=("web.search", REPRESENTATION))
+@probe("search.representations", provokes=(REPRESENTATION, *ALL))
 def representations(web: Web) -> None:
     """Ask the same in JSON, in XML and in whatever comes, for matches of every level."""
     if not web.holding.instances:
@@ -132,7 +138,7 @@ def representations(web: Web) -> None:
                     web.search(path, keys, accept=accept, step=step)
 
 
-@probe("search.again", provokes=("web.search", REPEAT))
+@probe("search.again", provokes=(REPEAT,))
 def again(web: Web) -> None:
     """Ask the same three times."""
     series = max(web.holding.series, key=lambda s: len(web.holding.below(s, "instance")), default=None)
@@ -144,7 +150,7 @@ def again(web: Web) -> None:
                 web.search("instances", [("StudyInstanceUID", series.study)], step="repeat")
 
 
-@probe("search.nothing-there", provokes=("web.search", NONE))
+@probe("search.nothing-there", provokes=(NONE, *ALL))
 def nothing_there(web: Web) -> None:
     """Ask every resource for what nobody has, and below studies and series that do not exist."""
     if not web.holding.instances:
@@ -161,7 +167,7 @@ def nothing_there(web: Web) -> None:
             web.search(path, step="unknown-parent")
 
 
-@probe("search.retrieve-url", provokes=("web.search", RETRIEVE_URL))
+@probe("search.retrieve-url", provokes=(RETRIEVE_URL, *ALL))
 def retrieve_url(web: Web) -> None:
     """Follow the Retrieve URL of a study, a series and an instance, as far as it leads to the same service."""
     small = min(web.holding.studies, key=lambda s: len(web.holding.below(s, "instance")), default=None)

@@ -1,0 +1,1 @@
+"""Knows nothing; makes the benchmarks one package, so that they share their helpers."""

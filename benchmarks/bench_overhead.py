@@ -1,0 +1,85 @@
+"""What the harness costs: a run against the same requests replayed from its record by a bare client.
+
+Knows how both are timed; which rules and probes there are is none of its business. The bare client sends prepared
+octets over one connection and reads the answers: it parses, judges and records nothing.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import suites
+from benchmarks.standing import Bare, Request, Stand, partners
+from dicomproof.run import Options, check
+from harness.make import corpus
+from harness.record import read
+from harness.target import parse
+
+ROUNDS = 3
+WANTED = 1.5  # times the replay
+SHOWN = 25  # functions of the profile
+
+
+@pytest.mark.parametrize("partner", partners())
+def test_overhead(partner: str, benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    """Prints the ratio of the medians; both halves of a round meet an empty server."""
+    suites.load()
+    stand = partners()[partner]
+    runs: list[float] = []
+    replays: list[float] = []
+
+    def round_() -> None:
+        with TemporaryDirectory(prefix="dicomproof-") as folder:
+            runs.append(run(stand, Path(folder)))
+            replays.append(replay(stand, Path(folder)))
+
+    benchmark.pedantic(round_, rounds=ROUNDS)
+    ratio = statistics.median(runs) / statistics.median(replays)
+    benchmark.extra_info.update(runs=runs, replays=replays, ratio=ratio)
+    with capsys.disabled():
+        print(f"\n{partner}: run {shown(runs)}, replay {shown(replays)}, ratio {ratio:.2f} (wanted: {WANTED})")
+
+
+def test_profile(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    """Prints where a run against the simulator spends the time of this process."""
+    suites.load()
+    profile = cProfile.Profile()
+    with TemporaryDirectory(prefix="dicomproof-") as folder:
+        profile.enable()
+        benchmark.pedantic(run, args=(partners()["simulator"], Path(folder)), rounds=1)
+        profile.disable()
+    with capsys.disabled():
+        pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(SHOWN)
+
+
+def run(stand: Stand, folder: Path) -> float:
+    """Seconds of a whole check: making data, asking, judging, recording, summing up."""
+    corpus.corpus.cache_clear() if hasattr(corpus.corpus, "cache_clear") else None
+    with stand(folder / "first") as base:
+        started = time.perf_counter()
+        check(parse(base), Options(folder / "record", seed=1, examples=10))
+        return time.perf_counter() - started
+
+
+def replay(stand: Stand, folder: Path) -> float:
+    """Seconds of the recorded requests alone."""
+    requests = [Request.of(x.ask) for x in read(folder / "record").exchanges()]
+    with stand(folder / "second") as base:
+        bare = Bare(base)
+        started = time.perf_counter()
+        bare.all(requests)
+        taken = time.perf_counter() - started
+        bare.close()
+        return taken
+
+
+def shown(seconds: list[float]) -> str:
+    return f"{statistics.median(seconds):.2f} s"
