@@ -14,6 +14,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -27,7 +28,7 @@ def file_of(study: int, instance: int) -> bytes:
     dataset = pydicom.dcmread(SAMPLE)
     dataset.StudyInstanceUID = f"{ROOT}.{study}"
     dataset.SeriesInstanceUID = f"{ROOT}.{study}.1"
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{ROOT}.{study}.1.{instance}"
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"{ROOT}.{study}.1.{instance}")
     dataset.InstanceNumber, dataset.PatientID = instance, f"P{study}"
     dataset.StudyDate = f"2020{study % 12 + 1:02}{study % 28 + 1:02}"
     buffer = io.BytesIO()

@@ -87,7 +87,7 @@ def _plain(console: Console) -> Events:
 def summary(console: Console, verdicts: Sequence[Verdict], again: str) -> None:
     """The verdict by service, then the worst findings, each with the command that shows it again."""
     table = Table(title="Verdicts by service", title_justify="left")
-    table.add_column("service")
+    table.add_column("service", no_wrap=True)
     for outcome in Outcome:
         table.add_column(outcome.value.replace("-", "-\n"), justify="right")
     for service in sorted({v.service for v in verdicts}):

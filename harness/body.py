@@ -9,11 +9,13 @@ import builtins
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 CHUNK = 1 << 20
 MEMORY = 64 << 20  # the most that `bytes()` hands out unless told otherwise
+SMALL = 256 << 10  # a file up to this size is read whole
+HELD = 64  # so many small files are held, 16 MiB at most: readers take bodies in thousands of little slices
 
 
 class BodyTooLarge(ValueError):
@@ -24,6 +26,7 @@ class BodyTooLarge(ValueError):
 class Body:
     """`size` octets of `data` or of the file at `path`, beginning at `start`.
 
+    `steady` says that it lies in a small file that nobody changes, so that its octets may be held for a while.
     `truncated` marks a body that was cut by a cap or a fault: what is here came, what is missing is not known.
     """
 
@@ -33,6 +36,7 @@ class Body:
     start: int = 0
     truncated: bool = False
     sha256: str = field(default="", compare=False)  # known beforehand, else reckoned when asked for
+    steady: bool = field(default=False, compare=False, repr=False)
 
     @classmethod
     def of(cls, data: bytes, truncated: bool = False) -> Body:
@@ -40,7 +44,10 @@ class Body:
 
     @classmethod
     def file(cls, path: Path, size: int | None = None, truncated: bool = False, sha256: str = "") -> Body:
-        return cls(path.stat().st_size if size is None else size, None, path, truncated=truncated, sha256=sha256)
+        """The file at `path`, as it is now. Who knows its digest vouches that it stays as it is."""
+        size = path.stat().st_size if size is None else size
+        steady = bool(sha256) and size <= SMALL
+        return cls(size, None, path, truncated=truncated, sha256=sha256, steady=steady)
 
     def __len__(self) -> int:
         return self.size
@@ -58,8 +65,11 @@ class Body:
             return self.data[self.start + at : self.start + at + count]
         if self.path is None or count <= 0:
             return b""
+        first = self.start + at
+        if self.steady:
+            return _whole(self.path)[first : first + count]
         with self.path.open("rb") as file:
-            file.seek(self.start + at)
+            file.seek(first)
             return file.read(count)
 
     def bytes(self) -> bytes:
@@ -68,7 +78,7 @@ class Body:
 
     def chunks(self, size: int = CHUNK) -> Iterator[builtins.bytes]:
         """All octets in order, `size` at a time."""
-        if self.data is not None or self.path is None:
+        if self.data is not None or self.path is None or self.size <= size:
             for at in range(0, self.size, size):
                 yield self.read(at, min(size, self.size - at))
             return
@@ -82,7 +92,7 @@ class Body:
     def slice(self, start: int, end: int) -> Body:
         """The octets from `start` up to `end`, still in place."""
         start, end = min(max(start, 0), self.size), min(max(end, 0), self.size)
-        return Body(max(end - start, 0), self.data, self.path, self.start + start)
+        return Body(max(end - start, 0), self.data, self.path, self.start + start, steady=self.steady)
 
     @cached_property
     def digest(self) -> str:
@@ -97,6 +107,13 @@ class Body:
     def same(self, other: Body) -> bool:
         """Octet for octet the same."""
         return self.size == other.size and (self.size == 0 or self.digest == other.digest)
+
+
+@lru_cache(HELD)
+def _whole(path: Path) -> bytes:
+    """A small file that stays as it is."""
+    with path.open("rb") as file:
+        return file.read(SMALL)
 
 
 EMPTY = Body.of(b"")

@@ -108,10 +108,14 @@ def page(run: Run) -> str:
     lay_out = _environment().get_template("exchange.html").make_module().exchange  # type: ignore[attr-defined]
     held = chosen(run, verdicts, lay_out)
     views = {n: view for n, (view, _) in held.items()}
-    return _environment().get_template("page.html").render(
-        **_head(run),
-        **_body(run, verdicts, views),
-        exchanges=[Markup(text) for _, text in held.values()],  # made by the template above, escaped there
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            **_head(run),
+            **_body(run, verdicts, views),
+            exchanges=[Markup(text) for _, text in held.values()],  # made by the template above, escaped there
+        )
     )
 
 
@@ -136,7 +140,9 @@ def _body(run: Run, verdicts: Sequence[Verdict], views: dict[int, Shown]) -> dic
     counts = Counter(v.outcome.value for v in verdicts)
     rows = [_row(run, v, views) for v in verdicts]
     return {
-        "groups": [(o.value, TITLES[o], [r for r in rows if r.verdict.outcome is o]) for o in Outcome if counts[o.value]],
+        "groups": [
+            (o.value, TITLES[o], [r for r in rows if r.verdict.outcome is o]) for o in Outcome if counts[o.value]
+        ],
         "services": _services(run),
         "outcomes": [o.value for o in Outcome if counts[o.value]],
         "red": [o.value for o in RED],

@@ -50,13 +50,14 @@ class Whole:
         if self.ended:
             return f"{found} The run did not come to its end, so it is no result for the whole product.".strip()
         if self.counts["error"]:
-            return f"{found} dicomproof itself broke on {_rules(self.counts['error'])}, so the result is not whole.".strip()
+            broke = _rules(self.counts["error"])
+            return f"{found} dicomproof itself broke on {broke}, so the result is not whole.".strip()
         if found:
             return found
         if not self.exercised:
             return "Nothing was exercised, so nothing is shown."
         if self.open:
-            return f"No nonconformity was found, but {len(self.open)} binding demands were not shown to be met."
+            return f"No nonconformity was found, but {_demands(len(self.open))} not shown to be met."
         return "No nonconformity was found, and every binding demand that was due was exercised."
 
 
@@ -74,6 +75,10 @@ def whole(run: Run) -> Whole:
         optional=len(gaps) - len(missing),
         ended="" if reason in FULL else said or f"It ended early: {reason}.",
     )
+
+
+def _demands(count: int) -> str:
+    return "1 binding demand was" if count == 1 else f"{count} binding demands were"
 
 
 def _rules(count: int) -> str:

@@ -21,6 +21,7 @@ from harness.judge import Met
 from harness.make.corpus import Sample
 from harness.make.holding import Holding
 from harness.make.parts import Message, Part, multipart
+from harness.make.queries import SAFE
 from harness.session import Session, request
 from harness.talk.web import Talk
 
@@ -77,8 +78,8 @@ class Web:
         return self.ask("GET", path, accept, headers, **about)
 
     def search(self, resource: str, parameters: Fields = (), accept: str | None = JSON, **about: Any) -> Exchange:
-        """GET of a search resource with these query parameters, percent-encoded, commas in values kept."""
-        query = "&".join(f"{quote(n, safe='.')}={quote(v, safe=',')}" for n, v in parameters)
+        """GET of a search resource with these query parameters, percent-encoded where they have to be, commas kept."""
+        query = "&".join(f"{quote(n, safe=SAFE)}={quote(v, safe=SAFE + ',')}" for n, v in parameters)
         return self.get(f"{resource}?{query}" if query else resource, accept, **about)
 
     def store(self, parts: Iterable[bytes | Body | Sample], study: str = "", accept: str | None = JSON,

@@ -385,7 +385,7 @@ class _Reader:
         self.lost = self.count > MOST
 
     def _slice(self, start: int, length: int) -> Body:
-        return Body(length, self.body.data, self.body.path, self.body.start + start)
+        return self.body.slice(start, start + length)
 
     def _table(self, table: Body, starts: Sequence[int], path: str) -> None:
         if not table.size or table.size > _TABLE or self.lost:

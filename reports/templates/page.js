@@ -91,10 +91,11 @@
     copy.querySelector("summary").focus({preventScroll: true});
     copy.scrollIntoView({block: "nearest"});
   });
+  const closed = new Set();  // what print opened, and closes again
   const first = row => {
     const link = row.querySelector(".evidence a.ref");
     const red = ["fail", "warn", "error", "waived"].includes(row.dataset.outcome);
-    if (row.open && red && link && !row.querySelector("details.exchange")) {
+    if (row.open && !closed.has(row) && red && link && !row.querySelector("details.exchange")) {
       const copy = copied(place(row, link.getAttribute("href")), link.getAttribute("href"));
       if (copy) copy.open = true;
     }
@@ -126,7 +127,6 @@
   });
   document.querySelectorAll("details.exchange").forEach(x => x.addEventListener("toggle", () => dress(x)));
 
-  const closed = new Set();
   addEventListener("beforeprint", () => {
     const wanted = "details.rule, details.gap, details.legend, .appendix:not(.long) details.exchange";
     document.querySelectorAll(wanted).forEach(d => {

@@ -209,7 +209,7 @@ class _Reader:
             element, after = self.element(at, end, depth, creators)
             ascending = ascending and element.tag > last
             last = element.tag
-            if last & 0xFFFF and last >> 16 > 2:
+            if last & 0xFFFF and last >> 16 not in (0, 2):  # no group lengths, no command, no meta information
                 found.append(element)
             at = after
         if ending:

@@ -5,13 +5,16 @@ Must not know attributes or encoders.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from pydicom.charset import decode_bytes, python_encoding
 
 _DELIMITERS = {0x0A, 0x0C, 0x0D, 0x09, 0x5C}
 _NAME_DELIMITERS = {0x5C, 0x5E, 0x3D}
+_ENCODINGS = python_encoding | {"ISO_IR 203": "iso8859_15", "ISO 2022 IR 203": "iso8859_15"}
 _ALONE = frozenset(("ISO_IR 192", "GB18030", "GBK"))  # PS3.3 C.12.1.1.2: no code extensions with these
+_ESCAPES = re.compile(r"\x1b(?:\$[()]?[@A-D]|[(),.-][0-9A-Z])")
 # escape sequences that put a set of two octets a character into G0, where a delimiter's octet may be half a character
 _PAIRS = (b"\x1b$@", b"\x1b$B", b"\x1b$(D")
 
@@ -26,7 +29,8 @@ class Repertoire:
     def text(self, octets: bytes, name: bool = False) -> str:
         """The characters; what is no character of the set becomes U+FFFD."""
         if self.switches and b"\x1b" in octets:
-            return decode_bytes(octets, self.encodings, _NAME_DELIMITERS if name else _DELIMITERS)
+            found = decode_bytes(octets, self.encodings, _NAME_DELIMITERS if name else _DELIMITERS)
+            return _ESCAPES.sub("", found)  # some codecs hand them on
         return octets.decode(self.encodings[0], "replace")
 
     def values(self, octets: bytes) -> list[str]:
@@ -50,11 +54,11 @@ def repertoire(value: str) -> Repertoire:
 
 def _encodings(terms: tuple[str, ...]) -> list[str]:
     """The codecs of the terms; one that allows no code extension stands alone, an unknown one is passed over."""
-    known = [term for term in terms if term in python_encoding]
+    known = [term for term in terms if term in _ENCODINGS]
     if len(known) > 1:
         known = known[:1] if known[0] in _ALONE else [term for term in known if term not in _ALONE]
     # without any known term Latin-1 at least keeps every octet
-    return [python_encoding[term] for term in known] or ["iso8859"]
+    return [_ENCODINGS[term] for term in known] or ["iso8859"]
 
 
 def _split(octets: bytes, delimiter: int) -> list[bytes]:

@@ -38,7 +38,7 @@ def encode(dataset: Dataset, uri: str = "") -> bytes:
 def document(source: Source, uri: str) -> bytes:
     """The document in UTF-8. A `uri` that begins with the placeholder BASE keeps it for the door to replace."""
     base = BASE.decode("latin-1")
-    root = etree.Element(_IN + "NativeDicomModel", nsmap={None: NAMESPACE})
+    root = etree.Element(_IN + "NativeDicomModel", nsmap={None: NAMESPACE})  # type: ignore[dict-item]  # None is what lxml wants
     root.set(SPACE, "preserve")
     _Writer(source, uri.replace(base, _PLACEHOLDER)).fill(root, source.dataset, repertoire(""), "")
     text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)

@@ -26,6 +26,7 @@ from simulators.web.service import Service, url
 
 _PIXELS = ("7FE00010", "7FE00008", "7FE00009")
 _REFERENCE = re.compile(rb'"BulkDataURI":"' + re.escape(BASE) + rb'[^"]*?/bulkdata/([^"]*)"')
+OFFERS = (Offer(OCTETS, multipart=True),)
 _FRAME = re.compile(r"[1-9][0-9]{0,8}\Z", re.ASCII)
 
 
@@ -47,17 +48,20 @@ class Value:
 
 async def everything(call: Call, service: Service) -> Reply:
     """All bulk data of a study, series or instance: each value that its metadata refers to."""
+    call.require_accept(OFFERS)
     return await _values(call, [v for held in await service.select(call, metadata=True) for v in values(held)])
 
 
 async def pixeldata(call: Call, service: Service) -> Reply:
     """The top-level pixel data of a study, series or instance."""
+    call.require_accept(OFFERS)
     found = await service.select(call)
     return await _values(call, [Value(held, held.pixel_tag) for held in found if held.pixel_tag])
 
 
 async def value(call: Call, service: Service) -> Reply:
     """The one value that a BulkDataURI names."""
+    call.require_accept(OFFERS)
     found = await service.select(call)
     return await _values(call, [Value(found[0], call.words["path"].upper())], single=True)
 
@@ -126,6 +130,7 @@ def _octets(held: Held, path: str) -> Slice | bytes:
 
 async def frames(call: Call, service: Service) -> Reply:
     """Some frames of an instance, a part for each, in the asked order."""
+    call.require_accept(OFFERS)
     numbers = _numbers(call.words["frames"])
     held = (await service.select(call, metadata=True))[0]
     if not held.pixel_tag:

@@ -64,21 +64,22 @@ class Call:
         """The members of the Accept field, () without one."""
         return media.read_accept(self.headers.getlist("accept"))
 
-    def require_accept(self) -> None:
-        """Problem 406 without an Accept field, whatever the accept parameter says (8.7.5)."""
+    def require_accept(self, offers: Sequence[Offer]) -> None:
+        """Problem 406 without an Accept field, whatever the accept parameter says and whatever is held (8.7.5)."""
         if "accept" not in self.headers:
-            raise Problem(406, "The request has no Accept header field, which PS3.18 8.7.5 requires.")
+            detail = "The request has no Accept header field, which PS3.18 8.7.5 requires."
+            raise Problem(406, detail, supported=_lines(offers))
 
     @cached_property
     def acceptable(self) -> Acceptable:
-        """The Acceptable Media Types; Problem 406 without an Accept field."""
-        self.require_accept()
+        """The Acceptable Media Types of a request that has an Accept field."""
         wanted = media.read_accept([p.text() for p in self.query if p.name == "accept"])
         # 8.3.3.1: the accept parameter has no wildcards, so such members there are not valid and ignored.
         return Acceptable(tuple(r for r in wanted if not r.name.endswith("/*")), self.accept)
 
     def choose(self, offers: Sequence[Offer], *, bulk: bool = False) -> Selected:
         """The Selected Media Type; Problem 400 for a mix of DICOM and rendered types, 406 for none (8.7.5, 8.7.8)."""
+        self.require_accept(offers)
         self.refuse_mix(bulk=bulk)
         selected = self.acceptable.choose(offers)
         if selected is None:
@@ -92,10 +93,7 @@ class Call:
 
     def unacceptable(self, offers: Sequence[Offer]) -> Problem:
         """Problem 406 that lists what is offered."""
-        lines = []
-        for offer in offers:
-            lines += [f"{offer.line}; transfer-syntax={s}" for s in offer.syntaxes] or [offer.line]
-        return Problem(406, "No acceptable media type is supported for this resource.", supported=lines)
+        return Problem(406, "No acceptable media type is supported for this resource.", supported=_lines(offers))
 
     def uid(self, name: str) -> str:
         """A UID of the path, '' when the path has none; Problem 400 when it is no UID (PS3.5 9.1)."""
@@ -147,6 +145,14 @@ class Reply:
             if total is not None:
                 fields.append(("content-length", str(total)))
         return [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in (*fields, *self.headers)]
+
+
+def _lines(offers: Sequence[Offer]) -> list[str]:
+    """What is offered, as one writes it in an Accept field."""
+    lines = []
+    for offer in offers:
+        lines += [f"{offer.line}; transfer-syntax={s}" for s in offer.syntaxes] or [offer.line]
+    return lines
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -22,11 +22,13 @@ from simulators.web.negotiate import DICOM, EXPLICIT_LE, JSON, OCTETS, XML, Offe
 from simulators.web.plan import Plan, plan
 from simulators.web.service import Service, url
 
+INSTANCES = (Offer(DICOM, multipart=True), Offer(OCTETS, multipart=True))
 METADATA = (Offer(JSON), Offer(XML, multipart=True))
 
 
 async def instances(call: Call, service: Service) -> Reply:
     """A study, a series or an instance as PS3.10 files, or its bulk data when octet-stream is asked (10.4.4 note 2)."""
+    call.require_accept(INSTANCES)
     found = await service.select(call)
     single = "instance" in call.words
 

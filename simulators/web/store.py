@@ -34,7 +34,7 @@ class Disconnected(Exception):
 async def store(call: Call, service: Service) -> Reply:
     """Store what the payload holds; nothing of a request that breaks off or is malformed is stored."""
     study = call.uid("study")
-    call.require_accept()
+    call.require_accept(OFFERS)
     boundary = _boundary(call)
     selected = call.choose(OFFERS)
     batch = _Batch(service)

@@ -171,7 +171,7 @@ def meta_of_another(x: Exchange) -> Answer | None:
 syntax = of_codes(
     "instance.encoded-as-it-says",
     ("part10.not-explicit", "part10.not-implicit", "part10.not-encapsulated", "part10.deflate",
-     "part10.deflate-wrapped", "part10.deflate-rest", "part10.pixel-vr"),
+     "part10.deflate-wrapped", "part10.deflate-rest", "part10.pixel-vr", "part10.no-pixels"),
     cites="PS3.10 7.1; PS3.5 10, Annex A",
     verifies=("PS3.18-6-1", "PS3.18-8.6.2.1-1"),
     says="The data set is encoded in the Transfer Syntax that File Meta Information names.",
@@ -328,7 +328,7 @@ def another_character_set(x: Exchange) -> Answer | None:
 
 fragments = of_codes(
     "instance.fragments",
-    ("part10.fragment-length", "part10.offset-table"),
+    ("part10.fragment-length", "part10.offset-table", "part10.encapsulated-vr"),
     cites="PS3.5 A.4",
     verifies="PS3.18-6-1",
     when=lambda reading: any(e.fragments for e in reading.dataset.elements.values()),
@@ -339,5 +339,6 @@ fragments = of_codes(
 @fragments.mutant(defects=("M-WA-12", "M-WA-13"))
 def offsets_are_wrong(x: Exchange) -> Answer | None:
     """The Basic Offset Table points between fragments."""
-    item = re.compile(rb"(\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0)\0\0\0\0", re.DOTALL)
-    return _edited(x, lambda octets: item.sub(rb"\1\x04\0\0\0\x03\0\0\0", octets))
+    empty = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0" + bytes(4)
+    wrong = empty[:-4] + b"\x04\0\0\0\x03\0\0\0"
+    return _edited(x, lambda octets: octets.replace(empty, wrong, 1))

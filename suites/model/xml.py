@@ -175,6 +175,12 @@ def element_with_another_name(x: Exchange) -> Answer | None:
 
 
 @grammar.mutant
+def group_with_another_name(x: Exchange) -> Answer | None:
+    """The alphabetic group is called SingleByte."""
+    return of_type(x, XML, lambda octets: octets.replace(b"Alphabetic>", b"SingleByte>"))
+
+
+@grammar.mutant
 def another_attribute(x: Exchange) -> Answer | None:
     """DicomAttribute has a name."""
     return _sub(x, rb"<DicomAttribute ", b'<DicomAttribute name="x" ')
@@ -414,9 +420,9 @@ people = of_codes(
 
 
 @people.mutant
-def group_with_another_name(x: Exchange) -> Answer | None:
-    """The alphabetic group is called SingleByte."""
-    return of_type(x, XML, lambda octets: octets.replace(b"Alphabetic>", b"SingleByte>"))
+def group_twice(x: Exchange) -> Answer | None:
+    """The alphabetic group stands twice."""
+    return _sub(x, rb"(<Alphabetic>.*?</Alphabetic>)", rb"\1\1")
 
 
 @people.mutant

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
 from simulators.archive.archive import Archive, Stored
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -40,7 +41,7 @@ def file_of(dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     head = FileMetaDataset()
     head.MediaStorageSOPClassUID = dataset.get("SOPClassUID", CT)
     head.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "1.2.3.1.1")
-    head.TransferSyntaxUID = syntax
+    head.TransferSyntaxUID = UID(syntax)
     dataset.file_meta = head
     buffer = io.BytesIO()
     dcmwrite(buffer, dataset, enforce_file_format=True)

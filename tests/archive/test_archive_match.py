@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from simulators.archive.match import Reading, conditions, supported, wild
 from simulators.archive.question import BadValue, Key
 
@@ -117,7 +118,7 @@ def matches(held: dict[str, Any], reading: Reading = LITERAL, **keys: str | tupl
     ],
 )
 def test_one_key(tag: str, vr: str, held: list[Any], key: str, expected: bool) -> None:
-    assert matches(entity(**{tag: (vr, held)}), **{tag: key}) is expected
+    assert matches(entity(**{tag: (vr, held)}), LITERAL, **{tag: key}) is expected
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from lxml import etree
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
+
 from simulators.archive.archive import Archive
 from simulators.model import json_encode, xml_encode
 from simulators.model.bulk import NoSuchValue, bulk_value, fragments
@@ -140,7 +141,7 @@ def test_xml_of_every_vr(vr: str, octets: bytes, expected: dict[str, Any]) -> No
     elif "InlineBinary" in expected:
         assert attribute.findtext("n:InlineBinary", namespaces=NAMESPACE) == expected["InlineBinary"]
     elif vr == "PN":
-        names = [{etree.QName(g).localname: "^".join(c.text for c in g) for g in name} for name in attribute]
+        names = [{etree.QName(g).localname: "^".join(c.text or "" for c in g) for g in name} for name in attribute]
         assert names == [value or {} for value in expected.get("Value", [])]
     else:
         texts = [child.text or "" for child in attribute]
@@ -194,7 +195,7 @@ def test_private_elements_have_their_creator_in_both_models() -> None:
     elements = (element(0x00091010 & 0xFFFF0000 | 0x11, "LO", b"ACME"), element(0x00091102, "SH", b"x "))
     assert list(encoded(*elements)) == ["00090011", "00091102"]
     (attribute,) = document(*elements)
-    assert dict(attribute.attrib) == {"tag": "00090002", "vr": "SH", "privateCreator": "ACME"}
+    assert {str(k): v for k, v in attribute.attrib.items()} == {"tag": "00090002", "vr": "SH", "privateCreator": "ACME"}
 
 
 def test_characters_that_xml_cannot_carry() -> None:
@@ -296,7 +297,11 @@ def test_every_native_syntax_says_the_same(file: Any, syntax: str) -> None:
 
 @pytest.mark.parametrize("syntax", [LITTLE, IMPLICIT, BIG, DEFLATED])
 def test_bulk_values_are_little_endian(archive: Archive, file: Any, put: Any, syntax: str) -> None:
-    assert put(file(rich(), syntax))[0].status == "stored"
+    made = rich()
+    if syntax == BIG:  # pydicom writes words as they are handed to it
+        for tag in (0x7FE00010, 0x00281201):
+            made[tag].value = little_endian(made[tag].value, "OW", little=False)
+    assert put(file(made, syntax))[0].status == "stored"
     (held,) = archive.select("1.2.3")
     assert taken(bulk_value(held, "7FE00010")) == b"\1\2\3\4\5\6\7\x08"
     assert taken(bulk_value(held, "00281201")) == b"\1\2" * 800
@@ -394,7 +399,7 @@ def positions(source: Source, elements: Any, into: dict[str, Element], path: str
 
 
 def values_of(dataset: Dataset, into: dict[str, bytes], path: str = "") -> dict[str, bytes]:
-    for tag in dataset.keys():
+    for tag in list(dataset.keys()):
         raw = dataset.get_item(tag)
         assert raw is not None
         key = f"{path}{int(tag):08X}"
@@ -419,10 +424,14 @@ def test_the_scanner_finds_what_pydicom_finds(path: Path) -> None:
         pytest.skip("a file that is broken on purpose")
     expected = values_of(pydicom.dcmread(path, force=True), {})
     found = positions(read, read.dataset, {})
-    assert set(expected) <= set(found)
+    # pydicom looks into UN where it knows the tag; here what is UN stays UN
+    opaque = tuple(f"{key}/" for key, one in found.items() if one.vr == "UN")
+    assert {key for key in expected if not key.startswith(opaque)} <= set(found)
     for key, value in expected.items():
+        if key.startswith(opaque):
+            continue
         one = found[key]
-        if one.items is None and one.fragments is None:
+        if one.items is None and one.fragments is None and one.vr != "UN":
             assert read.value(one) == value, key
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+
 from simulators.archive.archive import Archive, BadValue, Key, Question, Row
 
 STUDY_KEYS = {
@@ -43,7 +44,8 @@ def filled(archive: Archive, make: Any, put: Any) -> Archive:
     first = {"PatientID": "P1", "PatientName": "Doe^Jane", "StudyDate": "20200101", "StudyTime": "1030",
              "AccessionNumber": "A1", "StudyID": "S1", "StudyDescription": "Head"}  # fmt: skip
     ct = {**first, "SeriesNumber": "1", "SeriesDescription": "Axial", "PerformedProcedureStepStartDate": "20200101",
-          "RequestAttributesSequence": Sequence([request("SPS1", "RP1", "one"), request("SPS2", "RP2", "two")])}  # fmt: skip
+          "RequestAttributesSequence": Sequence([request("SPS1", "RP1", "one"), request("SPS2", "RP2", "two")]),
+          }  # fmt: skip
     mr = {**first, "SeriesInstanceUID": "1.2.3.2", "SeriesNumber": "2", "Modality": "MR"}
     outcomes = put(
         make(SOPInstanceUID="1.2.3.1.2", InstanceNumber="2", Rows=16, Columns=16, BitsAllocated=8, **ct),

@@ -1,4 +1,4 @@
-"""Makes run records of every shape for the tests of the reports: all outcomes, broken answers, hostile strings, crowds."""
+"""Makes run records for the tests of the reports: all outcomes, broken answers, hostile strings, crowds."""
 
 from __future__ import annotations
 
@@ -138,7 +138,8 @@ def exchanges() -> list[Exchange]:
     related = 'multipart/related; type="application/dicom"; boundary=b0und'
     cut = answer(file[:500], "application/dicom", truncated=True, fault=Fault("reset", "the peer closed the line"))
     squeezed = answer(gzip.compress(JSON), fields=[("Content-Encoding", "gzip")])
-    xml = b'<?xml version="1.0"?><NativeDicomModel><DicomAttribute tag="00100020" vr="LO"><Value number="1">7</Value></DicomAttribute></NativeDicomModel>'
+    attribute = b'<DicomAttribute tag="00100020" vr="LO"><Value number="1">7</Value></DicomAttribute>'
+    xml = b'<?xml version="1.0"?><NativeDicomModel>' + attribute + b"</NativeDicomModel>"
     page = {"journey": "web.search.paging#1", "step": "page"}
     return [
         exchange(1, expected={"count": 2, "keys": [["1.2.3"], ["1.2.4"]]}),
@@ -156,10 +157,19 @@ def exchanges() -> list[Exchange]:
 def verdicts() -> list[Verdict]:
     """Every outcome at least once."""
     return [
-        verdict("search.empty", Outcome.FAIL, Finding("200 and []", "204 without a body", "status line", seq=1),
-                Finding("no answer", "a page", "status line", seq=6, policy="empty-search"), found=31),  # fmt: skip
-        verdict("retrieve.parts", Outcome.FAIL, Finding("1 part", "2 parts", "payload", seq=3),
-                Finding("1 part", "2 parts", "payload", seq=4)),  # fmt: skip
+        verdict(
+            "search.empty",
+            Outcome.FAIL,
+            Finding("200 and []", "204 without a body", "status line", seq=1),
+            Finding("no answer", "a page", "status line", seq=6, policy="empty-search"),
+            found=31,
+        ),
+        verdict(
+            "retrieve.parts",
+            Outcome.FAIL,
+            Finding("1 part", "2 parts", "payload", seq=3),
+            Finding("1 part", "2 parts", "payload", seq=4),
+        ),
         verdict("store.should", Outcome.WARN, Finding("nothing", "a reason", "body", seq=2, warn=True), level="SHOULD"),
         verdict("store.slow", Outcome.WAIVED, Finding("late", "soon", "time", seq=2), waiver=WAIVER, why=WAIVER.reason),
         verdict("search.paged", Outcome.BLOCKED, why="exchange 6 has no whole answer: timeout: no answer in 20 s"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -37,11 +38,12 @@ def past_of(*samples: Any) -> Past:
     return Past(kept)
 
 
-def right() -> list[Exchange]:
+@cache
+def right() -> tuple[Exchange, ...]:
     """Right answers to every kind of request."""
     earlier = past_of(made(90))
     single = made(30)
-    return [
+    return (
         storing.clean(past=earlier),
         storing.mixed(past=earlier),
         storing.strayed(past=earlier),
@@ -51,7 +53,7 @@ def right() -> list[Exchange]:
         store([single], storing.located(200, Module([single]), single), past=earlier, facts={"legal": True}),
         *malformed(REFUSAL),
         foreign(answer(415, b"no", "text/plain")),
-    ]
+    )
 
 
 def malformed(said: Any) -> list[Exchange]:

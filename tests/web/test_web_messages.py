@@ -27,7 +27,9 @@ WADL = {"w": "http://wadl.dev.java.net/2009/02"}
 
 @pytest.mark.parametrize("path", RESOURCES)
 def test_without_an_accept_field_nothing_is_acceptable(client, two_studies, path) -> None:
-    assert client.get(path, None).status_code == 406
+    nothing = client.get(path, None)
+    assert nothing.status_code == 406
+    assert "<li>" in nothing.text
     assert client.get(f"{path}?accept=application/dicom%2Bjson", None).status_code == 406
     assert client.get(path, "").status_code == 406
     assert client.get(path, "image/x-nothing").status_code == 406

@@ -279,9 +279,8 @@ def test_pixels_of_every_kind_survive_and_frames_are_slices_of_them(client, name
     found = dcmread(BytesIO(answer.content))
     assert found.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert numpy.array_equal(found.pixel_array, dcmread(BytesIO(file)).pixel_array)
-    frames = [
-        client.get(f"{url}/frames/{n + 1}", "application/octet-stream") for n in range(found.get("NumberOfFrames", 1))
-    ]
+    numbers = range(1, found.get("NumberOfFrames", 1) + 1)
+    frames = [client.get(f"{url}/frames/{number}", "application/octet-stream") for number in numbers]
     assert found.PixelData.startswith(b"".join(frame.content for frame in frames))
     assert {frame.status_code for frame in frames} == {200}
 

@@ -11,12 +11,14 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.past import Kept
 from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from harness.wire.part10 import DataSet, Element, Reading
 from suites.web.retrieve import asked_frames
 from suites.web.retrieve.asked_frames import NATIVE, PIXELS, geometry
 from suites.web.retrieve.bend import metadata_changed, octets_changed, parts_changed
 from suites.web.retrieve.compare import little_endian
+from suites.web.retrieve.decoded import gray_frame
 from suites.web.retrieve.reading import (
     LOSSY,
     OCTETS,
@@ -94,7 +96,7 @@ def bulkdata_resolves(j: Journey) -> Iterator[Finding]:
             yield Finding("nothing", "the value", f"{x.facts.get('path')} {x.facts.get('uri')}", seq=x.seq)
 
 
-def _owner(x: Exchange) -> list[Any]:
+def _owner(x: Exchange) -> list[Kept]:
     kept = past_of(x).get(str(x.facts.get("instance", "")))
     return [kept] if kept else []
 
@@ -147,12 +149,21 @@ def _octets(found: list[Piece]) -> bytes | None:
 def _wanted(j: Journey, x: Exchange) -> bytes | None:
     """The value field as it was stored, or else as the instance had it when it was retrieved."""
     path = tuple(str(x.facts.get("path", "")).split("/"))
+    for kept in _owner(x):
+        if path == (PIXELS[0],) and (decoded := _decoded(kept)) is not None:
+            return decoded
     for reading in (*(stored(k) for k in _owner(x)), *_retrieved(j)):
         at = element_at(reading.dataset, path)
         octets = little_endian(*at) if at is not None and at[0].fragments is None else None
         if octets is not None:
             return octets
     return None
+
+
+def _decoded(kept: Kept) -> bytes | None:
+    """Native pixel data that an independent decoder makes of what was stored compressed; None when it cannot tell."""
+    frames = [gray_frame(kept, number) for number in range(1, asked_frames.count(stored(kept).dataset) + 1)]
+    return b"".join(f for f in frames if f) if frames and all(frames) else None
 
 
 def _retrieved(j: Journey) -> Iterator[Reading]:
@@ -260,7 +271,7 @@ def _octets_only(x: Exchange) -> bool:
     return plain_get(x) and len(x.ask.accept.ranges) == 1 and types == {OCTETS}
 
 
-def _native_pixels(kept: Any) -> bool:
+def _native_pixels(kept: Kept) -> bool:
     return kept.transfer_syntax in NATIVE and asked_frames.pixels(stored(kept).dataset) is not None
 
 

@@ -9,7 +9,7 @@ import io
 from functools import lru_cache
 
 from pydicom import dcmread
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from harness.past import Kept

@@ -9,13 +9,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.exchange import Answer, Ask, Exchange, Journey
-from harness.past import Kept
+from harness.past import SOP_INSTANCE, Kept
 from harness.rule import DOOR, ORACLE, RELATION, Door, Finding, journey, rule
 from suites.web.retrieve import asked_frames
 from suites.web.retrieve.asked_frames import NATIVE, Geometry, count, geometry, native, numbers, streams
-from suites.web.retrieve.bend import octets_changed, parts_changed
+from suites.web.retrieve.bend import files_changed, octets_changed, parts_changed
 from suites.web.retrieve.decoded import gray_frame
-from suites.web.retrieve.reading import COMPRESSED, OCTETS, Piece, files, got, held, pieces, stored
+from suites.web.retrieve.reading import (
+    COMPRESSED,
+    EXPLICIT_BE,
+    IMPLICIT_LE,
+    OCTETS,
+    Piece,
+    files,
+    got,
+    held,
+    past_of,
+    pieces,
+    stored,
+)
 
 FRAMES = "web.retrieve.frames"
 # How the bit stream of a compressed bulk data type begins (8.7.3.3.2: no JP2 box, no fragment delimiter).
@@ -264,6 +276,46 @@ def first_frame_for_all(x: Exchange) -> Answer | None:
     return all_are_the_first(x)
 
 
+def _decoded_files(x: Exchange) -> Iterator[tuple[Piece, int, bytes, bytes]]:
+    """Frames of retrieved native files that were stored compressed, with what an independent decoder makes of them."""
+    for piece, reading in files(x.answer) if got(x) else ():
+        kept = past_of(x).get(reading.dataset.text(SOP_INSTANCE))
+        if kept is None or kept.transfer_syntax in NATIVE or reading.transfer_syntax not in NATIVE:
+            continue
+        for number in range(1, count(reading.dataset) + 1):
+            frame, wanted = native(reading, number), gray_frame(kept, number)
+            if frame is not None and wanted is not None:
+                yield piece, number, frame, wanted
+
+
+@rule(
+    "retrieve.decoded-instance-is-the-stored",
+    cites="PS3.18 8.7.3.4; 10.4.3.3.1",
+    verifies=("PS3.18-8.7.3.4-1", "PS3.18-10.4.3.3.1-1"),
+    on="web.retrieve.instances",
+    basis=ORACLE,
+    when=lambda x: any(True for _ in _decoded_files(x)),
+    says="A grey image that was stored losslessly compressed is sent uncompressed with the very same pixels.",
+)
+def decoded_instance_is_the_stored(x: Exchange) -> Iterator[Finding]:
+    for piece, number, frame, wanted in _decoded_files(x):
+        if not _same(frame, wanted):
+            yield Finding(_brief(frame), _brief(wanted), f"{piece.where} pixel data, frame {number}")
+
+
+@decoded_instance_is_the_stored.mutant
+def pixels_are_shifted(x: Exchange) -> Answer | None:
+    """Pixels of retrieved files are shifted by one."""
+
+    def edit(ds: Any) -> bool:
+        if "PixelData" not in ds or ds["PixelData"].is_undefined_length:
+            return False
+        ds.PixelData = ds.PixelData[2:] + ds.PixelData[:2]
+        return True
+
+    return files_changed(x, edit)
+
+
 def _compressed(x: Exchange) -> Iterator[tuple[int, Piece, bytes]]:
     """Parts that carry the stored bit stream of a frame, with that stream."""
     kept = _kept(x)
@@ -321,6 +373,39 @@ def with_its_items(x: Exchange) -> Answer | None:
     if not any(p.type in _BEGINS for p in pieces(x.answer)):
         return None
     return octets_changed(x, lambda octets: _ITEM + bytes(4) + _ITEM + len(octets).to_bytes(4, "little") + octets)
+
+
+@rule(
+    "retrieve.bulk-syntax-fits-its-type",
+    cites="PS3.18 8.7.3.3.1; 8.7.3.3.2; 8.7.9",
+    verifies=("PS3.18-8.7.3.3.2-2", "PS3.18-8.7.9-1", "PS3.18-8.7.3-1"),
+    on="web.retrieve.frames|web.retrieve.bulkdata|web.retrieve.pixeldata",
+    when=lambda x: got(x) and any(p.syntax for p in pieces(x.answer)),
+    says="The transfer-syntax parameter of bulk data is one that its media type stands for.",
+)
+def bulk_syntax_fits_its_type(x: Exchange) -> Iterator[Finding]:
+    others = {syntax for syntaxes in COMPRESSED.values() for syntax in syntaxes} | {IMPLICIT_LE, EXPLICIT_BE}
+    for piece in pieces(x.answer):
+        fitting = COMPRESSED.get(piece.type, ())
+        if piece.syntax in others and piece.syntax not in fitting:
+            # what is one compressed stream may be called octets, though Table 8.7.3-4 has no such row
+            octets = piece.type == OCTETS and piece.syntax not in (IMPLICIT_LE, EXPLICIT_BE)
+            want = ", ".join(fitting) or "Explicit VR Little Endian"
+            yield Finding(f"{piece.type} with {piece.syntax}", want, f"{piece.where} Content-Type", warn=octets)
+
+
+@bulk_syntax_fits_its_type.mutant
+def implicit_octets(x: Exchange) -> Answer | None:
+    """Bulk data is said to be in the default transfer syntax of DIMSE."""
+
+    def change(parts: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]]:
+        implicit = f"{OCTETS}; transfer-syntax={IMPLICIT_LE}"
+        return [
+            ([(n, implicit if n.lower() == "content-type" else v) for n, v in fields], octets)
+            for fields, octets in parts
+        ]
+
+    return parts_changed(x, change) if x.kind in (FRAMES, "web.retrieve.bulkdata", "web.retrieve.pixeldata") else None
 
 
 # --- frames against the instance ---------------------------------------------------------------------------------

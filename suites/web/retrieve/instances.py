@@ -168,12 +168,13 @@ def _foreign(x: Exchange) -> Iterator[Finding]:
 
 def _uids_changed(x: Exchange, keyword: str, tag: str) -> Answer | None:
     if x.kind == METADATA:
-        return metadata_changed(x, lambda rows: [_other(row, tag) for row in rows] or False)
+        return metadata_changed(x, lambda rows: _others(rows, tag))
     return files_changed(x, lambda ds: setattr(ds, keyword, other_uid(str(ds[keyword].value))))
 
 
-def _other(row: dict[str, Any], tag: str) -> None:
-    row[tag]["Value"] = [other_uid(v) for v in row[tag]["Value"]]
+def _others(rows: list[dict[str, Any]], tag: str) -> None:
+    for row in rows:
+        row[tag]["Value"] = [other_uid(v) for v in row[tag]["Value"]]
 
 
 @rule(

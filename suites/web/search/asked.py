@@ -216,6 +216,8 @@ def lawful(x: Exchange) -> bool:
         and all(len(ask.query.all(name)) < 2 and ask.query.get(name) != "" for name in (*OPTIONS, *PAGING))
         and all(valid_uid(u) for u in x.resource.uids)
         and _clean(ask.query.raw)
+        and (not ask.query.present or (all(p.name for p in ask.query.parameters) and bool(ask.query.raw)))
+        and not ask.query.raw.endswith("&")
     )
 
 

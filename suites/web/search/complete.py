@@ -5,6 +5,7 @@ Must not know predictions: the target's own rows are the measure, asked for befo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,7 @@ from suites.web.search.rows import level, own, owns, rows, texts, whole
 
 KIND = "web.search.filter"
 KEEP = 3
+ANY = ("*", "%2A")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,12 @@ def values_are_decoded_twice(ask: Ask, door: Door) -> Answer:
     return door(rewriting(ask, lambda path, value: value.replace("%25", "%")))
 
 
+@single_value_complete.mutant(at=DOOR, defects="M-QI-31")
+def splits_values_at_encoded_commas(ask: Ask, door: Door) -> Answer:
+    """A comma that is part of a value cuts it short."""
+    return door(rewriting(ask, lambda path, value: value.partition("%2C")[0]))
+
+
 @single_value_complete.mutant(at=DOOR, defects=("M-QI-12",))
 def knows_no_study_id(ask: Ask, door: Door) -> Answer:
     """Study ID finds nothing."""
@@ -194,7 +202,7 @@ def wild_cards_are_letters(ask: Ask, door: Door) -> Answer:
 @wild_card_complete.mutant(at=DOOR)
 def asterisk_needs_a_character(ask: Ask, door: Door) -> Answer:
     """* does not match a sequence of no characters."""
-    return door(rewriting(ask, lambda path, value: value.replace("*", "?*") if len(value) > 1 else value))
+    return door(rewriting(ask, lambda path, value: re.sub(r"\*|%2A", "?*", value) if value not in ANY else value))
 
 
 @journey(

@@ -168,7 +168,7 @@ for _tag, _name in (("00080016", "sop_class"), ("00080018", "sop_instance"), ("0
     instance_keys.mutant(_act, at=DOOR, defects=("M-QI-12",))
 
 
-@instance_keys.mutant(at=DOOR)
+@instance_keys.mutant(at=DOOR, defects="M-QI-13")
 def refuses_instance_number(ask: Ask, door: Door) -> Answer:
     """Instance Number is answered 400."""
     answer = door(ask)

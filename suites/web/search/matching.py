@@ -138,13 +138,13 @@ def question_mark_matches_any_length(ask: Ask, door: Door) -> Answer:
 @wild_card.mutant(at=DOOR)
 def patterns_match_anywhere(ask: Ask, door: Door) -> Answer:
     """A pattern matches when it occurs anywhere in the value."""
-    return door(rewriting(ask, lambda path, value: f"*{value}*" if _wild(path) and "*" in value else value))
+    return door(rewriting(ask, lambda path, value: f"*{value}*" if _wild(path) and "*" in decode(value) else value))
 
 
 @wild_card.mutant(at=DOOR)
 def ignores_patterns(ask: Ask, door: Door) -> Answer:
     """A key with a wild card matches everything."""
-    return door(rewriting(ask, lambda path, value: None if _wild(path) and set(value) & set("*?") else value))
+    return door(rewriting(ask, lambda path, value: None if _wild(path) and set(decode(value)) & set("*?") else value))
 
 
 def _wild(path: str) -> bool:

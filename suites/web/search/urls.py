@@ -74,15 +74,24 @@ def retrieve_url_own(x: Exchange) -> Iterator[Finding]:
         if not url:
             continue
         where = f"match {number}, {URL}"
-        split = urlsplit(url)
-        words = [unquote(w) for w in split.path.split("/") if w]
+        path, absolute = _path(url)
+        words = [unquote(w) for w in path.split("/") if w]
         wanted = resource_of(x, row)
         if not _ends(words, wanted):
             yield Finding(url, "/".join(f"{name}/{uid or '{uid}'}" for name, uid in wanted), where)
-        elif not split.scheme or not split.netloc:
+        elif not absolute:
             yield Finding(url, "an absolute URL", where, warn=True)
         if len(texts(row, URL)) > 1:
             yield Finding(f"{len(texts(row, URL))} values", "one URL", where)
+
+
+def _path(url: str) -> tuple[str, bool]:
+    """The path of a URL, and whether it names scheme and host; '' for what is no URL."""
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return "", False
+    return split.path, bool(split.scheme and split.netloc)
 
 
 def _ends(words: list[str], wanted: list[tuple[str, str]]) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from harness.exchange import Answer, Exchange
 from harness.rule import Finding, rule
@@ -26,6 +25,7 @@ from suites.web.store.module import (
     Module,
     module,
     named,
+    origin,
 )
 from suites.web.store.sent import Sent, framed, instances_only, sent
 
@@ -343,7 +343,7 @@ def root_url_is_an_instance(x: Exchange) -> Answer | None:
 )
 def urls_name_this_service(x: Exchange) -> Iterator[Finding]:
     for url in _urls_of(x):
-        if urlsplit(url)[:2] != urlsplit(x.ask.base)[:2]:
+        if origin(url) != origin(x.ask.base):
             yield Finding(got=url[:200], want=f"below {x.ask.base}", where=NAMES[RETRIEVE_URL], warn=True)
             return
 

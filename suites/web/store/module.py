@@ -167,3 +167,10 @@ def named(url: str) -> tuple[str, str, str] | None:
         return None
     study, series, instance = (unquote(match[name] or "") for name in ("study", "series", "instance"))
     return study, series, instance
+
+
+def origin(url: str) -> str:
+    """Scheme and authority of an absolute http URL in lower case, without a default port."""
+    found = "/".join(url.split("/")[:3]).lower()
+    port = ":80" if found.startswith("http://") else ":443"
+    return found.removesuffix(port)

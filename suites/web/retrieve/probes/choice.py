@@ -39,6 +39,15 @@ def by_syntax(web: Web, most: int) -> list[Entity]:
     return differing(web.holding.instances, lambda e: (e.transfer_syntax, min(e.frames, 2)), most)
 
 
+def bulky(web: Web, most: int) -> list[Entity]:
+    """Instances whose metadata may refer to bulk data: images by transfer syntax, others by SOP Class."""
+    return differing(web.holding.instances, _bulk_kind, most)
+
+
+def _bulk_kind(e: Entity) -> Hashable:
+    return (e.transfer_syntax, min(e.frames, 2)) if e.frames else _sop_class(e)
+
+
 def images(web: Web, most: int) -> list[Entity]:
     """Images that differ in transfer syntax, pixel format and having several frames."""
     held = [e for e in web.holding.instances if e.frames]

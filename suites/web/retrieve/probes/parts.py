@@ -25,26 +25,26 @@ _TYPE_OF = {syntax: name for name, syntaxes in COMPRESSED.items() for syntax in 
 @probe("retrieve.frames", provokes=(FRAMES, "web.retrieve.frame-by-frame", "web.retrieve.instances"))
 def frames(web: Web) -> None:
     """Single frames, lists of them, uncompressed and as they were stored."""
-    for image in images(web, 22):
+    for position, image in enumerate(images(web, 22)):
         with web.journey("web.retrieve.frame-by-frame"):
             for wanted in _lists(image.frames):
                 web.get(path(image, f"/frames/{wanted}"), OCTETS, step="frames")
-            web.get(path(image), EXPLICIT, step="instance")
+            if position < 4 or not web.samples:  # what was loaded need not be retrieved to be known
+                web.get(path(image), EXPLICIT, step="instance")
         coded = _TYPE_OF.get(image.transfer_syntax)
         if coded:
             accept = f'multipart/related; type="{coded}"; transfer-syntax={image.transfer_syntax}'
-            for wanted in _lists(image.frames)[-2:]:
-                web.get(path(image, f"/frames/{wanted}"), accept)
+            web.get(path(image, f"/frames/{_lists(image.frames)[-1]}"), accept)
     for image in images(web, 1):
         web.get(path(image, "/frames/1"), "*/*")
 
 
 def _lists(count: int) -> list[str]:
-    """The first frame, the last one, and a list that leaves one out."""
+    """The last frame, a list that leaves one out, and all of a few."""
     if count < 2:
         return ["1"]
     some = "1,3" if count > 2 else "1,2"
-    return ["1", str(count), some, ",".join(map(str, range(1, min(count, 8) + 1)))]
+    return [str(count), some, ",".join(map(str, range(1, min(count, 8) + 1)))]
 
 
 @probe("retrieve.no-frames", provokes=(FRAMES,))
@@ -52,9 +52,10 @@ def no_frames(web: Web) -> None:
     """Frames that are not there, and frames of what has none."""
     held = [e for e in web.holding.instances if e.frames]
     for image in differing(held, lambda e: e.frames > 1, 2):
-        for wanted in ("0", str(image.frames + 1), "x", f"1,{image.frames + 5}", "-1", "999999999"):
+        several = image.frames > 1
+        for wanted in ("0", str(image.frames + 1), *(("x", f"1,{image.frames + 5}", "-1", "999999999") * several)):
             web.get(path(image, f"/frames/{wanted}"), OCTETS, facts={"no-frame": True})
-    for other in differing((e for e in web.holding.instances if not e.frames), lambda e: e.attribute("00080016"), 3):
+    for other in differing((e for e in web.holding.instances if not e.frames), lambda e: e.attribute("00080016"), 2):
         web.get(path(other, "/frames/1"), OCTETS)
 
 
@@ -74,7 +75,7 @@ def not_there(web: Web) -> None:
         _ask_all(web, f"studies/{instance.study}/series/{instance.series}/instances/{unknown}", gone)
         web.get(f"studies/{instance.study}/series/{instance.series}/instances/{unknown}/frames/1", OCTETS, facts=gone)
         web.get(f"studies/{unknown}/metadata", XML, facts=gone)
-        for name in ("abc", "1.2.x", "1..2", "1." + "2" * 70, "1.02.3", "%00", "1.2%2F3", "'"):
+        for name in ("abc", "1..2", "1." + "2" * 70, "%00", "1.2%2F3", "'"):
             web.get(f"studies/{name}/metadata")
         web.get(f"studies/{instance.study}/series/abc", DICOM)
         web.get(f"studies/{instance.study}/series/{instance.series}/instances/abc", DICOM)

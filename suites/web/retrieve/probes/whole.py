@@ -11,7 +11,7 @@ from harness.exchange import Exchange
 from harness.rule import probe
 from harness.talk.conversation import DICOM, JSON, OCTETS, XML, Web
 from suites.web.retrieve.bulkdata import absolute, references
-from suites.web.retrieve.probes.choice import absent_uid, by_syntax, differing, instances, path, studies
+from suites.web.retrieve.probes.choice import absent_uid, bulky, by_syntax, differing, instances, path, studies
 from suites.web.retrieve.reading import datasets, pieces
 
 SINGLE = "application/dicom"
@@ -38,32 +38,29 @@ def two_of_them(web: Web) -> None:
 @probe("retrieve.instances", provokes=("web.retrieve.instances",))
 def whole_instances(web: Web) -> None:
     """Studies, series and instances of every kind, in the default and in other transfer syntaxes."""
-    for study in studies(web, 6):
+    for study in studies(web, 20):
         web.get(path(study), DICOM)
-        web.get(path(study), SINGLE)
-    for series in web.holding.series[:4]:
+    for several in (*studies(web, 1), *web.holding.series[:1]):
+        web.get(path(several), SINGLE)
+    for series in web.holding.series[:2]:
         web.get(path(series), DICOM)
-    for series in web.holding.series[:1]:
-        web.get(path(series), SINGLE)
-    for instance in instances(web, 24):
+    for instance in instances(web, 4):
         web.get(path(instance), DICOM)
-    for instance in by_syntax(web, 12):
-        for accept in (ANY, EXPLICIT):
-            web.get(path(instance), accept)
+    for instance in by_syntax(web, 8):
+        web.get(path(instance), ANY)
         if instance.transfer_syntax:
             web.get(path(instance), f"{DICOM}; transfer-syntax={instance.transfer_syntax}")
     for instance in by_syntax(web, 3):
+        web.get(path(instance), EXPLICIT)
         web.get(path(instance), SINGLE)
     for instance in web.holding.instances[:1]:
         web.get(path(instance), "*/*")
 
 
 @probe("retrieve.metadata", provokes=("web.retrieve.metadata",))
-def all_metadata(web: Web) -> None:
-    """The metadata of every study and of some series, in both forms, by field and by parameter."""
-    for study in studies(web, 20):
-        web.get(path(study, "/metadata"))
-    for series in web.holding.series[:4]:
+def some_metadata(web: Web) -> None:
+    """The metadata of a series, and of an instance by field and by parameter."""
+    for series in web.holding.series[:2]:
         web.get(path(series, "/metadata"))
     for instance in web.holding.instances[:1]:
         target = path(instance, "/metadata")
@@ -76,16 +73,19 @@ def all_metadata(web: Web) -> None:
 
 @probe("retrieve.metadata-forms", provokes=("web.retrieve.forms", "web.retrieve.metadata"))
 def metadata_forms(web: Web) -> None:
-    """The metadata of some instances alone, with their series and study, in JSON and in XML."""
-    for instance in instances(web, 18):
+    """The metadata of studies in JSON and in XML, and of some instances alone and with their series and study."""
+    for study in studies(web, 20):
+        with web.journey("web.retrieve.forms"):
+            web.get(path(study, "/metadata"), step="json")
+            web.get(path(study, "/metadata"), XML, step="xml")
+    whole = {s.study for s in studies(web, 20)}
+    for instance in instances(web, 4):
         with web.journey("web.retrieve.forms"):
             web.get(path(instance, "/metadata"), step="json")
-            web.get(path(instance, "/metadata"), XML, step="xml")
-            if instance.study in {s.study for s in studies(web, 3)}:
-                web.get(f"studies/{instance.study}/series/{instance.series}/metadata", step="above")
+            web.get(path(instance), DICOM, step="instance")
+            web.get(f"studies/{instance.study}/series/{instance.series}/metadata", step="above")
+            if instance.study in whole:
                 web.get(f"studies/{instance.study}/metadata", step="above")
-    for study in studies(web, 2):
-        web.get(path(study, "/metadata"), XML)
 
 
 @probe("retrieve.locations", provokes=("web.retrieve.location", "web.retrieve.instances"))
@@ -113,17 +113,16 @@ def _ours(web: Web, x: Exchange, reference: str) -> str:
 )
 def values(web: Web) -> None:
     """Every BulkDataURI in the metadata of some instances."""
-    chosen = instances(web, 40)
-    for instance in chosen:
+    for instance in bulky(web, 18):
         with web.journey("web.retrieve.values"):
             shown = web.get(path(instance, "/metadata"), step="metadata")
             rows = [row for _, row in datasets(shown.answer)] if shown.answer.ok else []
-            found = [r for row in rows for r in references(row)][:12]
+            found = [r for row in rows for r in references(row)][:8]
             for steps, uri in found:
                 facts = {"uri": uri, "path": "/".join(steps), "instance": instance.instance}
                 if there := _ours(web, shown, uri):
                     web.get(there, OCTETS, step="value", facts=facts)
-            if found:
+            if found and not web.samples:  # what was loaded need not be retrieved to be known
                 web.get(path(instance), EXPLICIT, step="instance")
 
 
@@ -135,8 +134,8 @@ def values(web: Web) -> None:
 def all_bulkdata(web: Web) -> None:
     """All bulk data and all pixel data of an instance, a series and a study."""
     native = [e for e in web.holding.instances if e.frames and e.transfer_syntax in ("", "1.2.840.10008.1.2.1")]
-    chosen = differing(native, lambda e: (e.attribute("00280100"), min(e.frames, 2)), 4)
-    for target in [path(e) for e in chosen] + [path(s) for s in (*web.holding.series[:2], *studies(web, 2))]:
+    chosen = differing(native, lambda e: (e.attribute("00280100"), min(e.frames, 2)), 2)
+    for target in [path(e) for e in (*chosen, *web.holding.series[:1], *studies(web, 1))]:
         with web.journey("web.retrieve.everything"):
             web.get(f"{target}/metadata", step="metadata")
             web.get(f"{target}/bulkdata", OCTETS, step="all")

@@ -6,6 +6,7 @@ Must not know rules.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 from harness.make.holding import Entity, Holding
 from harness.make.keys import KEYS, Key
@@ -49,6 +50,15 @@ def scope(web: Web) -> list[tuple[str, str]]:
     """A key that keeps a search among studies that are known, so that others' data stays out."""
     uids = [study.study for study in web.holding.studies[:SCOPE]]
     return [("StudyInstanceUID", ",".join(uids))]
+
+
+LISTS = frozenset(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "includefield"))
+
+
+def encoded(path: str, parameters: Sequence[tuple[str, str]]) -> str:
+    """The path with these parameters; a comma divides lists of UIDs and is part of the value elsewhere (8.3.1)."""
+    words = [f"{quote(n, safe='.')}={quote(v, safe=',' if n in LISTS else '')}" for n, v in parameters]
+    return f"{path}?{'&'.join(words)}" if words else path
 
 
 def largest(web: Web) -> Entity | None:

@@ -13,7 +13,7 @@ from harness.talk.conversation import Web
 from suites.web.search import moments
 from suites.web.search.asked import REQUIRED, WILD_VRS, vr_of
 from suites.web.search.complete import KIND
-from suites.web.search.probes.choose import largest, scope
+from suites.web.search.probes.choose import encoded, largest, scope
 from suites.web.search.rows import rows, texts
 
 Keys = list[tuple[str, str]]
@@ -37,7 +37,7 @@ def filter_studies(web: Web) -> None:
                 *_moments(x)]  # fmt: skip
         for key in keys:
             replaced = {name for name, _ in key}
-            web.search("studies", [*(p for p in narrow if p[0] not in replaced), *key], step="filtered")
+            web.get(encoded("studies", [*(p for p in narrow if p[0] not in replaced), *key]), step="filtered")
         web.search("studies", narrow, step="all")
 
 
@@ -49,7 +49,7 @@ def filter_series(web: Web) -> None:
         x = web.search("series", narrow, step="all")
         universal = [p for p in REQUIRED["series"] if "." not in p and p != "0020000E"]
         for key in [*_universal(universal), *_sequences(x), *_steps(x), *_some(x, ("00080060", "00200011"))]:
-            web.search("series", [*narrow, *key], step="filtered")
+            web.get(encoded("series", [*narrow, *key]), step="filtered")
         web.search("series", narrow, step="all")
 
 
@@ -65,14 +65,14 @@ def filter_instances(web: Web) -> None:
         held = [texts(row, "00080018")[0] for row in rows(x) or () if texts(row, "00080018")]
         lists = [[("SOPInstanceUID", ",".join(held[:3]))]] if len(held) > 2 else []
         for key in [*lists, *_some(x, ("00200013", "00080016")), [("InstanceNumber", "")]]:
-            web.search(path, key, step="filtered")
+            web.get(encoded(path, key), step="filtered")
         web.search(path, step="all")
 
 
 def _values(x: Exchange, path: str) -> list[str]:
     """Distinct values of an attribute in the rows, ones that a query can hold as they are."""
     found = [t for row in rows(x) or () for t in texts(row, path)]
-    return [t for t in dict.fromkeys(found) if t and len(t) <= 64 and not set(t) & set("*?\\,=")]
+    return [t for t in dict.fromkeys(found) if t and len(t) <= 64 and not set(t) & set("*?\\")]
 
 
 def _some(x: Exchange, paths: Sequence[str]) -> Iterator[Keys]:
@@ -97,14 +97,14 @@ def _uid_lists(web: Web) -> Iterator[Keys]:
 def _singles(web: Web, x: Exchange) -> Iterator[Keys]:
     """Values as they are held, odd ones first; wrong in case, one character short, one too long."""
     for path in ("00100020", "00200010", "00080050"):
-        odd = sorted(_values(x, path), key=lambda t: (t.isalnum(), -len(set(t) & set("%&+#;-'"))))
+        odd = sorted(_values(x, path), key=lambda t: (t.isalnum(), -len(set(t) & set("%&+#;-',"))))
         for value in odd[:2]:
             yield [(NAMES[path], value)]
         for value in odd[-1:]:
             for near in {value.swapcase(), value[:-1], f"{value}0"} - {value, ""}:
                 yield [(NAMES[path], near)]
     for path in ("00080061", "00100010", "00080090"):
-        for value in _values(x, path)[:2]:
+        for value in [t for t in _values(x, path) if "=" not in t][:2]:
             yield [(NAMES[path], value)]
     for value in sorted(t for t in _values(x, "00080061"))[:1]:
         yield [("ModalitiesInStudy", value[:1])]
@@ -112,7 +112,7 @@ def _singles(web: Web, x: Exchange) -> Iterator[Keys]:
 
 def _wild(x: Exchange, path: str) -> Iterator[Keys]:
     """Patterns around the first value that is long enough."""
-    value = next((t for t in _values(x, path) if len(t) > 4), "")
+    value = next((t for t in _values(x, path) if len(t) > 4 and "=" not in t), "")
     if value:
         at = len(value) // 2
         patterns = [f"{value}*", f"{value[:at]}*", f"*{value[at:]}", f"{value[:-1]}?", f"{value[:at]}?",

@@ -111,3 +111,5 @@ def odd_values(web: Web) -> None:
         web.search("studies", [("PatientName", value), ("limit", "5")])
     for value in ODD[:4]:
         web.search("studies", [("PatientID", value), ("limit", "5")])
+    for query in ("limit=1&", "&limit=1", "limit=1&PatientName=", "limit=1&PatientName", "limit=1&&offset=0"):
+        web.get(f"studies?{query}")
