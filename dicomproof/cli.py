@@ -109,7 +109,7 @@ def _conclude(result: Result, command: str) -> None:
     show.summary(out, result.verdicts, command)
     try:
         written = write_all(result.out)
-    except OSError as error:
+    except (OSError, RecordError) as error:
         raise stop(Exit.OURS, f"The reports could not be written: {error}.") from None
     out.print(f"Record and reports: {', '.join(str(p) for p in written)}", highlight=False, soft_wrap=True)
     if result.said:

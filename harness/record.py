@@ -212,6 +212,13 @@ def _header(line: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 
 
 def _take(run: Run, line: Mapping[str, Any], offset: int) -> None:
+    try:
+        _taken(run, line, offset)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{run.path}: a {line['kind']} line lacks or misuses {error}.") from None
+
+
+def _taken(run: Run, line: Mapping[str, Any], offset: int) -> None:
     kind = line["kind"]
     if kind == "exchange":
         if line["seq"] in run._offsets:

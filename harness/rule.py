@@ -142,7 +142,9 @@ class Rule(Generic[Subject]):
     def mutant(self, act: Act, *, at: At = ANSWER, defects: str | Iterable[str] = ()) -> Act: ...
 
     @overload
-    def mutant(self, act: None = None, *, at: At = ANSWER, defects: str | Iterable[str] = ()) -> Callable[[Act], Act]: ...
+    def mutant(
+        self, act: None = None, *, at: At = ANSWER, defects: str | Iterable[str] = ()
+    ) -> Callable[[Act], Act]: ...
 
     def mutant(self, act: MutantFunction | None = None, *, at: At = ANSWER, defects: str | Iterable[str] = ()) -> Any:
         """Register the function below as a defect that this rule must catch; bare, or with `at=` and `defects=`."""

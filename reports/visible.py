@@ -14,10 +14,15 @@ _HIDDEN = re.compile(
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e0fff]"
 )
 
+# Accents without end pile up over the lines around them; no script puts so many on one letter
+_PILE = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{9,}")
+_MARKS = 8
+
 
 def visible(text: str) -> str:
-    """The text with a visible sign for every character that is none; line ends of any kind become LF."""
-    return _HIDDEN.sub(_sign, text.replace("\r\n", "\n"))
+    """The text with a visible sign for every character that is none; CR LF becomes LF."""
+    text = _HIDDEN.sub(_sign, text.replace("\r\n", "\n"))
+    return _PILE.sub(lambda m: m[0][:_MARKS] + "".join(f"\\u{ord(c):04x}" for c in m[0][_MARKS:]), text)
 
 
 def in_line(text: str) -> str:

@@ -30,7 +30,11 @@ def _files(x: Exchange) -> Iterator[tuple[str, part10.Reading]]:
     """The files of an exchange. What our own probes send is no product's doing."""
     for number, reading in enumerate(x.ask.files if not x.probe else (), 1):
         yield f"ask file {number}", reading
-    for number, reading in enumerate(x.answer.files if x.answer.ok else (), 1):
+    if not x.answer.ok:
+        return
+    # a body that ends without its closing delimiter has no end for its last part: that is what is wrong, not the file
+    open_ended = x.answer.multipart is not None and not x.answer.multipart.closed
+    for number, reading in enumerate(x.answer.files[:-1] if open_ended else x.answer.files, 1):
         yield f"file {number}", reading
 
 

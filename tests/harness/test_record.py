@@ -124,6 +124,14 @@ def test_contradictions_are_refused(tmp_path: Path) -> None:
         read(written(tmp_path / "c", exchange(1), verdict(findings=(Finding("g", "w", "p", seq=9),))))
 
 
+def test_a_line_without_what_it_needs_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, exchange(), end=False)
+    with path.open("a") as file:
+        file.write('{"kind":"verdict","rule":"a.b"}\n{"kind":"end"}\n')
+    with pytest.raises(RecordError, match="verdict line lacks"):
+        read(path)
+
+
 def test_a_missing_blob_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, exchange())
     for blob in (tmp_path / "blobs").rglob("*"):

@@ -46,6 +46,11 @@ def test_plain_text_of_any_script_stays_as_it_is() -> None:
         assert visible(text) == text
 
 
+def test_accents_do_not_pile_up_over_other_lines() -> None:
+    assert visible("e" + "\u0301" * 10) == "e" + "\u0301" * 8 + "\\u0301\\u0301"
+    assert visible("e" + "\u0301" * 3) == "e" + "\u0301" * 3
+
+
 def test_clip_names_the_length_of_the_whole() -> None:
     assert clip("abc", 3) == "abc"
     assert clip("abcd", 3) == "abc… (4 characters)"

@@ -326,8 +326,8 @@ def test_includefield() -> None:
     assert judged("search.private-with-creator", x("studies", [study(**private)])) != []
     with_creator = study(x00090010=value("LO", "V"), **private)
     assert judged("search.private-with-creator", x("studies", [with_creator])) == []
-    assert [f.warn for f in judged("search.nothing-private-unasked", x("studies", [with_creator])) or []] == [True]
-    assert judged("search.nothing-private-unasked", x("studies?includefield=00091001", [with_creator])) is None
+    assert [f.warn for f in judged("search.nothing-unasked", x("studies", [with_creator])) or []] == [True]
+    assert judged("search.nothing-unasked", x("studies?includefield=00091001", [with_creator])) is None
 
 
 def including(rows: list[dict], *, step: str = "include", query: str = "includefield=PatientID"):
@@ -361,3 +361,29 @@ def test_time_zone() -> None:
     assert judged("search.time-zone", asks([zoned], "same")) == []
     assert judged("search.time-zone", asks([], "same")) != []
     assert judged("search.time-zone", asks([zoned], "other")) != []
+
+
+def test_remaining_as_predicted() -> None:
+    rule, target = "search.remaining-as-predicted", f"studies?StudyInstanceUID={S1},{S2}&limit=1"
+    more = f"299 {BASE}: There are {{}} additional results that can be requested"
+    assert judged(rule, predicted(target, [study()], S1, S2, warning=more.format(1))) == []
+    assert judged(rule, predicted(target, [study()], S1, S2, warning=more.format(2))) != []
+    assert judged(rule, predicted(target, [study()], S1, warning=more.format(1))) != []
+    assert judged(rule, predicted(target, [study()], S1)) == []
+    assert judged(rule, predicted("studies?limit=1", [study()], S1, warning=more.format(9))) is None
+
+
+def test_availability_is_true() -> None:
+    def told(word: str, code: int):
+        row = x("studies", [study(x00080056=value("CS", word))], step="row", facts={"uid": S1})
+        return journey("web.search.retrieve-url", row, x(f"studies/{S1}", code, step="fetch"))
+
+    assert judged("search.availability-true", told("ONLINE", 200)) == []
+    assert judged("search.availability-true", told("UNAVAILABLE", 200)) != []
+    assert judged("search.availability-true", told("UNAVAILABLE", 404)) is None
+
+
+def test_a_retrieve_url_on_an_inner_host_warns() -> None:
+    url = value("UR", f"http://inner:8080/dicomweb/studies/{S1}")
+    found = judged("search.retrieve-url-own", x("studies", [study(x00081190=url)]))
+    assert [f.warn for f in found or []] == [True]

@@ -100,28 +100,31 @@ def private_attributes_without_creator(x: Exchange) -> Answer | None:
 
 
 @rule(
-    "search.nothing-private-unasked",
+    "search.nothing-unasked",
     cites="PS3.4 C.4.1.1.3.2; PS3.18 10.6.3.3.1",
     on="web.search",
     level=SHALL_NOT,
-    when=lambda x: found(x) and not asked.includes(x.ask) and not _asks_private(x.ask),
-    says="Private attributes that nobody asked for are not returned.",
+    when=lambda x: found(x) and not asked.includes(x.ask) and all(asked.required(x, k) for k in asked.keys(x.ask)),
+    says="Private attributes and such of lower levels are not returned when nobody asked for them.",
 )
-def nothing_private_unasked(x: Exchange) -> Iterator[Finding]:
+def nothing_unasked(x: Exchange) -> Iterator[Finding]:
     for number, row in enumerate(rows(x) or (), 1):
-        if tags := _private(row):
+        if tags := [*_private(row), *sorted(BELOW[level(x)] & set(row))]:
             # PS3.18 itself only lists what has to be there, so this rests on C-FIND and warns
-            yield Finding(", ".join(tags), "no private attribute", f"match {number}, {own(x, row)}", warn=True)
+            want = "no private attribute, and none of a lower level"
+            yield Finding(", ".join(tags), want, f"match {number}, {own(x, row)}", warn=True)
 
 
-def _asks_private(ask: Ask) -> bool:
-    return any(key.path[3] in "13579BDF" for key in asked.keys(ask))
-
-
-@nothing_private_unasked.mutant(defects="M-QI-38")
+@nothing_unasked.mutant(defects="M-QI-38")
 def adds_private_attributes(x: Exchange) -> Answer | None:
     """Every match carries a private block of the vendor."""
     return each(x, lambda row: with_tag("00091001", "LO", "X")(with_tag("00090010", "LO", "VENDOR")(row)))
+
+
+@nothing_unasked.mutant
+def studies_name_a_series(x: Exchange) -> Answer | None:
+    """Studies carry the Series Instance UID of one of their series."""
+    return each(x, with_tag("0020000E", "UI", "2.25.7"), "studies")
 
 
 def plain(j: Journey) -> Exchange | None:

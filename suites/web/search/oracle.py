@@ -12,23 +12,23 @@ from typing import Any
 from harness.exchange import Answer, Ask, Exchange
 from harness.rule import DOOR, ORACLE, Door, Finding, rule
 from suites.web.search import asked
-from suites.web.search.broken import edited, searches
+from suites.web.search.broken import edited, rewarned, searches
 from suites.web.search.criteria import UNIVERSAL, criteria
-from suites.web.search.rows import level, own, owns, rows, study_of, whole
+from suites.web.search.rows import level, own, owns, remaining, rows, study_of, whole
 from suites.web.search.stored import attrs
 
 KEEP = 3
 OPEN_VRS = frozenset({"PN", "TM", "DA"})  # where the text leaves something to the server
 
 
-def predicted(x: Exchange) -> bool:
-    """There is a prediction for exactly this question, and the answer claims to hold every match."""
+def predicted(x: Exchange, cut: bool = False) -> bool:
+    """There is a prediction for exactly this question, and the answer claims to hold every match (`cut`: or a page)."""
     return (
         x.expected is not None
         and "keys" in x.expected
         and bool(x.expected.get("universe"))
         and rows(x) is not None
-        and whole(x)
+        and (cut or whole(x))
         and asked.lawful(x)
         and not any(asked.flag(x.ask, o) for o in asked.OPTIONS)
         and not asked.timezone(x.ask)
@@ -131,3 +131,46 @@ def finds_one_match_too_many(ask: Ask, door: Door) -> Answer:
     names = owns(Exchange(0, ask, answer))
     more = [dict(row) for row in rows(everything) or () if own(everything, row) not in names][:1]
     return edited(Exchange(0, ask, answer), lambda held: [*held, *more]) or answer
+
+
+@rule(
+    "search.remaining-as-predicted",
+    cites="PS3.18 8.3.4.4.1",
+    verifies=("PS3.18-8.3.4.4.1-5", "PS3.18-8.3.4.4.1-2"),
+    on="web.search",
+    basis=ORACLE,
+    when=lambda x: _counted(x) and (bool(rows(x)) or remaining(x) is not None),
+    says="A Warning of further results counts what remains of what we loaded, and there is none when nothing remains.",
+)
+def remaining_as_predicted(x: Exchange) -> Iterator[Finding]:
+    offset, got, told = asked.uint(x.ask, "offset") or 0, len(rows(x) or ()), remaining(x)
+    left = max(0, len(foretold(x)) - offset - got)
+    if told is not None and told != left:
+        # whether what offset skipped counts as returned is not said in so many words
+        skipped = bool(offset) and told == left + offset
+        want = f"{left} remaining of {len(foretold(x))} matches"
+        yield Finding(f"{told} remaining after {got} from {offset} on", want, "Warning", warn=skipped)
+
+
+def _counted(x: Exchange) -> bool:
+    """Nothing but what we loaded can match, and what matches is no matter of opinion."""
+    universe = set((x.expected or {}).get("universe", ()))
+    named = [uid for k in asked.keys(x.ask) if k.path == "0020000D" for uid in k.values]
+    ours = x.resource.study in universe or (bool(named) and set(named) <= universe)
+    sure = all(c.kind == UNIVERSAL or not any(k.vr in OPEN_VRS for k in c.keys) for c in criteria(x))
+    return ours and sure and asked.uint(x.ask, "limit") != 0 and predicted(x, cut=True)
+
+
+@remaining_as_predicted.mutant
+def warns_of_one_more_result(x: Exchange) -> Answer | None:
+    """Every answer with matches says that there is one more."""
+    more = f"299 {x.ask.base}: There are 1 additional results that can be requested"
+    found = searches(x.ask) and bool(rows(x)) and remaining(x) is None
+    return x.answer.but(headers=x.answer.headers.but("warning", more)) if found else None
+
+
+@remaining_as_predicted.mutant
+def halves_the_rest(x: Exchange) -> Answer | None:
+    """The Warning counts half of what remains."""
+    count = remaining(x) or 0
+    return rewarned(x.answer, lambda v: v.replace(f" {count} ", f" {count // 2} ")) if count > 1 else None

@@ -81,6 +81,9 @@ def retrieve_url_own(x: Exchange) -> Iterator[Finding]:
             yield Finding(url, "/".join(f"{name}/{uid or '{uid}'}" for name, uid in wanted), where)
         elif not absolute:
             yield Finding(url, "an absolute URL", where, warn=True)
+        elif _elsewhere(url, x.ask.base):
+            # legal, but a server behind a proxy that tells its inner name looks just like this
+            yield Finding(url, f"a URL that works for those who ask {x.ask.base}", where, warn=True)
         if len(texts(row, URL)) > 1:
             yield Finding(f"{len(texts(row, URL))} values", "one URL", where)
 
@@ -92,6 +95,13 @@ def _path(url: str) -> tuple[str, bool]:
     except ValueError:
         return "", False
     return split.path, bool(split.scheme and split.netloc)
+
+
+def _elsewhere(url: str, base: str) -> bool:
+    """The same path as that of the service, on another host or by another scheme."""
+    here, there = urlsplit(base), urlsplit(url)
+    same_path = there.path.startswith(f"{here.path.rstrip('/')}/studies/")
+    return same_path and (here.scheme, here.netloc.lower()) != (there.scheme.lower(), there.netloc.lower())
 
 
 def _ends(words: list[str], wanted: list[tuple[str, str]]) -> bool:
@@ -122,6 +132,13 @@ def urls_stop_at_the_study(x: Exchange) -> Answer | None:
 def urls_of_instances_stop_at_the_series(x: Exchange) -> Answer | None:
     """The Retrieve URL of an instance is that of its series."""
     return each(x, lambda row: _cut(row, "/instances/"))
+
+
+@retrieve_url_own.mutant
+def urls_name_an_inner_host(x: Exchange) -> Answer | None:
+    """Retrieve URLs name a host that only the server itself knows."""
+    base = urlsplit(x.ask.base)
+    return each(x, lambda row: _rewritten(row, f"{base.scheme}://{base.netloc}", "http://pacs-inner:8080"))
 
 
 @retrieve_url_own.mutant
@@ -168,3 +185,28 @@ def urls_lead_nowhere(x: Exchange) -> Answer | None:
 def urls_name_what_is_not_held(x: Exchange) -> Answer | None:
     """The last digit of every Retrieve URL is missing."""
     return each(x, lambda row: with_tag(URL, "UR", url_of(row)[:-1])(row) if url_of(row) else row)
+
+
+@journey(
+    "search.availability-true",
+    cites="PS3.4 C.4.1.1.3.2; PS3.18 10.6.3.3.1; 10.6.3.3.3",
+    verifies=("PS3.18-10.6.3.3.1-2", "PS3.18-10.6.3.3.3-1"),
+    on="web.search.retrieve-url",
+    when=lambda j: any(_told(x) for x in j.steps("row")) and any(x.answer.ok for x in j.steps("fetch")),
+    says="What can be retrieved at once is not said to be offline or unavailable.",
+)
+def availability_true(j: Journey) -> Iterator[Finding]:
+    for row, fetch in zip(j.steps("row"), j.steps("fetch"), strict=False):
+        for told in _told(row):
+            if told in ("OFFLINE", "UNAVAILABLE") and fetch.answer.ok:
+                yield Finding(told, "ONLINE, as it was retrieved", f"{level(row)}, attribute 00080056", seq=row.seq)
+
+
+def _told(x: Exchange) -> list[str]:
+    return [text for row in rows(x) or () for text in texts(row, "00080056") if text]
+
+
+@availability_true.mutant
+def calls_everything_unavailable(x: Exchange) -> Answer | None:
+    """Instance Availability is UNAVAILABLE for everything."""
+    return each(x, with_tag("00080056", "CS", "UNAVAILABLE"))
