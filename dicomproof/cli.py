@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from dicomproof import __version__, catalogue, show
+from dicomproof import read as reading
 from dicomproof.matrix import matrix
 from dicomproof.rejudge import rejudge
 from dicomproof.run import Options, Result, UsageError, check
@@ -90,13 +91,7 @@ def _target(word: str) -> Target:
 
 
 def _checked(target: Target, options: Options) -> Result:
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "run.ndjson").open("a").close()
-    except OSError as error:
-        raise stop(
-            Exit.USAGE, f"The folder {options.out} cannot be written: {error.strerror}. Choose another with --out."
-        ) from None
+    _writable(options.out)
     try:
         with show.progress(out) as events:
             return check(target, options, events)
@@ -104,9 +99,19 @@ def _checked(target: Target, options: Options) -> Result:
         raise stop(Exit.USAGE, str(error)) from None
 
 
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.ndjson").open("a").close()
+    except OSError as error:
+        raise stop(
+            Exit.USAGE, f"The folder {folder} cannot be written: {error.strerror}. Choose another with --out."
+        ) from None
+
+
 def _conclude(result: Result, command: str) -> None:
     assert result.out is not None
-    show.summary(out, result.verdicts, command)
+    show.summary(out, result.verdicts, command, result.names)
     try:
         written = write_all(result.out)
     except (OSError, RecordError) as error:
@@ -115,6 +120,26 @@ def _conclude(result: Result, command: str) -> None:
     if result.said:
         err.print(result.said, highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(int(result.code))
+
+
+@app.command("read")
+def read_command(
+    paths: Annotated[list[Path], typer.Argument(help="Files, and folders of them, which are searched whole.")],
+    out_: Annotated[Path, OUT] = Path("dicomproof-out"),
+    only: Annotated[str, ONLY] = "",
+    edition: Annotated[str, EDITION] = "",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Files that are fetched ahead.")] = 1,
+) -> None:
+    """Judge files: PS3.10, DICOM JSON, Native DICOM XML, captured multipart messages; nobody is asked anything."""
+    again = reading.command(paths, edition)
+    options = reading.Options(out_, only, edition, jobs, again)
+    _writable(out_)
+    try:
+        with show.files(out) as events:
+            result = reading.read(paths, options, events)
+    except UsageError as error:
+        raise stop(Exit.USAGE, str(error)) from None
+    _conclude(result, again)
 
 
 @app.command("judge")

@@ -17,15 +17,21 @@ from typing import Any
 from rich.console import Console
 
 import suites
+from dicomproof.read import Options as ReadOptions
+from dicomproof.read import read as read_files
 from dicomproof.run import Options, check
 from harness.context import DEFAULT_EDITION, EDITIONS, Context
 from harness.exchange import Exchange, Journey
 from harness.judge import Judge
+from harness.make.corpus import corpus
+from harness.make.documents import media_directory
+from harness.make.write import without_pixels
 from harness.past import Past
 from harness.record import read
 from harness.rule import At, Mutant, Rule
 from harness.target import Target
 from harness.verdict import Outcome
+from simulators.model import json_encode, xml_encode
 
 MEMORY_DISK = Path("/dev/shm")
 SEED, NONCE = 1, "MATRIX"
@@ -55,6 +61,7 @@ class Answers:
 
     folder: Path
     runs: dict[str, list[Exchange]] = field(default_factory=dict)
+    files: list[Exchange] = field(default_factory=list)
     pasts: dict[str, Past] = field(default_factory=dict)
 
     def of(self, edition: str) -> list[Exchange]:
@@ -69,11 +76,21 @@ class Answers:
                 x.forget()
         return self.runs[edition]
 
+    def read(self) -> list[Exchange]:
+        """A file of each kind that is judged, for the rules that judge nothing else."""
+        if not self.files:
+            (self.folder / "files").mkdir()
+            write_files(self.folder / "files")
+            read_files([self.folder / "files"], ReadOptions(self.folder / "read"))
+            self.files = list(read(self.folder / "read").exchanges())
+        return self.files
+
     def tried(self, mutant: Mutant) -> Row:
         """Let the mutant change the recorded answers, one subject at a time, until its rule turns red."""
         rule = suites.load().rules[mutant.rule]
         edition = edition_for(rule)
-        exchanges = self.of(edition)
+        exchanges = self.read() if rule.service == "file" else self.of(edition)
+        past = self.pasts.get(edition, Past())
         changed = 0
         for group in _subjects(rule, exchanges):
             broken = [_broken(mutant, x) for x in group]
@@ -81,7 +98,7 @@ class Answers:
                 continue
             changed += 1
             # a past of its own: what the broken answers say was stored must not leak into the next subject
-            judge = Judge(suites.load(), Context(edition, past=Past(dict(self.pasts[edition].kept))), [rule])
+            judge = Judge(suites.load(), Context(edition, past=Past(dict(past.kept))), [rule])
             met = [m for x in broken for m in judge.see(x)]
             met += [m for name in {x.journey for x in broken if x.journey} for m in judge.close(name)]
             if any(found == rule.id for found, _ in met):
@@ -108,15 +125,33 @@ def _broken(mutant: Mutant, x: Exchange) -> Exchange:
     return x if answer is None or answer == x.answer else x.but(answer=answer)
 
 
+def write_files(folder: Path) -> None:
+    """A PS3.10 file, the same data set in both models, a captured message, and a DICOMDIR."""
+    sample = corpus(SEED, NONCE)[0]
+    dataset = without_pixels(sample.part10)
+    (folder / "instance.dcm").write_bytes(sample.part10)
+    (folder / "instance.json").write_bytes(json_encode.encode(dataset))
+    (folder / "instance.xml").write_bytes(xml_encode.encode(dataset))
+    head = f"--part\r\nContent-Type: application/dicom\r\nContent-Length: {len(sample.part10)}\r\n\r\n".encode()
+    kind = b'Content-Type: multipart/related; type="application/dicom"; boundary="part"\r\n\r\n'
+    (folder / "message").write_bytes(kind + head + sample.part10 + b"\r\n--part--\r\n")
+    (folder / "DICOMDIR").write_bytes(media_directory(SEED))
+
+
 def edition_for(rule: Rule[Any]) -> str:
     """An edition in which the rule applies: the default where it does, else the first of ours that fits."""
     return next(e for e in (DEFAULT_EDITION, *EDITIONS) if rule.applies_in(e))
 
 
 def served(mutant: Mutant, whole: bool = False) -> Row:
-    """Serve the simulator with this defect and check it with the probes of its rule; `whole`: with everything."""
+    """Serve the simulator with this defect and check it with the probes of its rule; `whole`: with everything.
+
+    A rule that judges files only is tried on files: there is nothing to serve.
+    """
     rule = suites.load().rules[mutant.rule]
     with scratch() as folder:
+        if rule.service == "file":
+            return Answers(folder).tried(mutant)
         target = Target(f"sim:mutant={mutant.id}", simulator="mutant", which=mutant.id, deadline=3.0)
         only = "" if whole else mutant.rule
         options = Options(folder / "out", only, edition_for(rule), SEED, 5, nonce=NONCE, data=folder / "data")

@@ -59,12 +59,16 @@ class Options:
 
 @dataclass
 class Result:
-    """What a run came to: the code to exit with, one sentence when it ended early, and the verdicts."""
+    """What a run came to: the code to exit with, one sentence when it ended early, and the verdicts.
+
+    `names` tells what an exchange is called for people, where its number says little (a file).
+    """
 
     code: Exit
     verdicts: list[Verdict] = field(default_factory=list)
     said: str = ""
     out: Path | None = None
+    names: dict[int, str] = field(default_factory=dict)
 
 
 def check(target: Target, options: Options, events: Events | None = None) -> Result:
@@ -127,7 +131,7 @@ class _Run:
                 "Interrupted; the record holds what was done so far, without a verdict on the rest.",
             )
         except OSError as error:
-            reason, said = "error", f"The run could not go on: {error}. Free some space or choose another --out."
+            reason, said = "error", _stuck(error)
         return self._end(reason, said)
 
     def _judge(self) -> Judge:
@@ -206,11 +210,12 @@ class _Run:
             self._one(self.catalogue.probes[LOAD], talk)
             if self.session.samples:
                 self.standing.oracle.load([s.part10 for s in self.session.samples])
+                self.session.settle()  # nothing is predicted for what was asked before
                 self.session.predict = self.standing.oracle.expect
         if not self.session.holding.studies:
             self._one(self.catalogue.probes[FIND], talk)
         if not self.session.holding.studies:
-            self.record.note(
+            self.session.note(
                 "no-data", "Nothing could be stored and nothing was found, so most rules stay unexercised."
             )
 
@@ -228,7 +233,7 @@ class _Run:
             "write": not self.read_only,
         }[probe.needs]
         if not have:
-            self.record.note("skipped", f"probe {probe.id}: needs {probe.needs}, which this run does not have")
+            self.session.note("skipped", f"probe {probe.id}: needs {probe.needs}, which this run does not have")
         return have
 
     def _alone(self, probe: Probe, number: int, total: int) -> None:
@@ -242,17 +247,18 @@ class _Run:
         try:
             probe.act(Web(self.session, talk, probe.id))
         except (TargetGone, BudgetSpent) as stop:
-            self.record.note("stopped", f"probe {probe.id}: {stop}")
+            self.session.note("stopped", f"probe {probe.id}: {stop}")
             self.events.note(str(stop))
         except OSError:  # our own disk: the run cannot go on
             raise
         except Exception:  # a probe that breaks is our fault; the others still run
-            self.record.note("error", f"probe {probe.id}\n{traceback.format_exc()}")
+            self.session.note("error", f"probe {probe.id}\n{traceback.format_exc()}")
             self.events.note(f"probe {probe.id} broke (our fault); see the record")
 
     def _end(self, reason: str, said: str) -> Result:
         if reason == "complete" and self.session.gone:
             reason, said = "target-gone", f"The target stopped answering: {self.session.gone}."
+        reason, said = self._settled(reason, said)
         verdicts = self.judge.finish()
         with contextlib.suppress(OSError):
             for verdict in verdicts:
@@ -261,6 +267,18 @@ class _Run:
                 self.record.note("ended", said)
             self.record.end(reason, Counter(v.outcome.value for v in verdicts))
         return Result(_code(reason, verdicts, not self.read_only), verdicts, said, self.options.out)
+
+    def _settled(self, reason: str, said: str) -> tuple[str, str]:
+        """Wait for what is being recorded and judged; why the run ended, if that is what ends it."""
+        try:
+            self.session.settle()
+        except OSError as error:
+            return "error", _stuck(error)
+        return reason, said
+
+
+def _stuck(error: OSError) -> str:
+    return f"The run could not go on: {error}. Free some space or choose another --out."
 
 
 def _code(reason: str, verdicts: Sequence[Verdict], all_due: bool) -> Exit:

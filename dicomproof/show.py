@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,7 +15,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from dicomproof import read
 from harness.exchange import Exchange
+from harness.files import Unread
 from harness.judge import Met
 from harness.rule import Probe
 from harness.session import Events
@@ -31,6 +33,7 @@ STYLE = {
     Outcome.NOT_EXERCISED: "dim",
     Outcome.NOT_CLAIMED: "dim",
 }
+EVERY = 250  # files between two plain lines
 WORST = 12  # findings printed before the reader is sent to the report
 
 
@@ -84,8 +87,41 @@ def _plain(console: Console) -> Events:
     return Events(on_probe, lambda x, met: None, lambda text: console.print(text, markup=False, highlight=False))
 
 
-def summary(console: Console, verdicts: Sequence[Verdict], again: str) -> None:
-    """The verdict by service, then the worst findings, each with the command that shows it again."""
+@contextlib.contextmanager
+def files(console: Console) -> Iterator[read.Events]:
+    """Events of a reading that show themselves as they come: one live line on a terminal, a line now and then
+    elsewhere; what is not read is told at once, as long as that fits a screen."""
+    bar = Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console,
+                   transient=True, disable=not console.is_terminal)  # fmt: skip
+    task = bar.add_task("reading files", total=None)
+    counts: Counter[str] = Counter()
+
+    def on_file(x: Exchange, met: Met) -> None:
+        counts["files"] += 1
+        counts["flawed"] += any(not finding.warn for _, finding in met)
+        line = f"{counts['files']} read, {counts['flawed']} with failures, {counts['unread']} not judged"
+        bar.update(task, description=f"{line}  {escape(x.ask.target[-60:])}")
+        if not console.is_terminal and counts["files"] % EVERY == 0:
+            console.print(line, markup=False, highlight=False)
+
+    def on_unread(unread: Unread) -> None:
+        counts["unread"] += 1
+        if counts["unread"] <= WORST:
+            console.print(f"not judged: {unread}", markup=False, highlight=False, soft_wrap=True)
+        elif counts["unread"] == WORST + 1:
+            console.print("… and more; the record names each.", markup=False, highlight=False)
+
+    with bar:
+        yield read.Events(on_file, on_unread)
+
+
+def summary(
+    console: Console, verdicts: Sequence[Verdict], again: str, names: Mapping[int, str] | None = None
+) -> None:
+    """The verdict by service, then the worst findings, each with the command that shows it again.
+
+    `names`: what to call an exchange, where it has a better name than its number.
+    """
     table = Table(title="Verdicts by service", title_justify="left")
     table.add_column("service", no_wrap=True)
     for outcome in Outcome:
@@ -96,7 +132,7 @@ def summary(console: Console, verdicts: Sequence[Verdict], again: str) -> None:
     console.print(table)
     worst = sorted((v for v in verdicts if v.outcome in (Outcome.ERROR, Outcome.FAIL, Outcome.WARN)), key=_weight)
     for verdict in worst[:WORST]:
-        _finding(console, verdict, again)
+        _finding(console, verdict, again, names or {})
     if len(worst) > WORST:
         console.print(f"… and {len(worst) - WORST} more; the report has all of them.", highlight=False)
 
@@ -109,7 +145,7 @@ def _weight(verdict: Verdict) -> tuple[int, str]:
     return list(Outcome).index(verdict.outcome), verdict.rule
 
 
-def _finding(console: Console, verdict: Verdict, again: str) -> None:
+def _finding(console: Console, verdict: Verdict, again: str, names: Mapping[int, str]) -> None:
     outcome = f"[{STYLE[verdict.outcome]}]{verdict.outcome.value}[/]"
     console.print(
         f"{outcome} [bold]{escape(verdict.rule)}[/]  {verdict.level}  {escape(verdict.cites)}", highlight=False
@@ -119,7 +155,8 @@ def _finding(console: Console, verdict: Verdict, again: str) -> None:
         console.print(f"  our own fault: {escape(verdict.why.strip().splitlines()[-1])}", highlight=False)
         return
     first = verdict.findings[0]
-    console.print(f"  exchange {first.seq}, {escape(first.where)}: got {escape(_line(first.got))}", highlight=False)
+    where = f"{names.get(first.seq, f'exchange {first.seq}')}, {first.where}"
+    console.print(f"  {escape(where)}: got {escape(_line(first.got))}", highlight=False)
     console.print(f"  want {escape(_line(first.want))}   ({verdict.found} in all)", highlight=False)
     console.print(f"  again: {escape(again.format(rule=verdict.rule))}", highlight=False, soft_wrap=True)
 

@@ -18,6 +18,9 @@ from harness.wire.multipart import Part
 if TYPE_CHECKING:
     from harness.context import Context
 
+# The last word of the kind of a file that was read, by the media type that its content shows.
+_FILES = {"application/dicom": "dicom", "application/dicom+json": "json", "application/dicom+xml": "xml"}
+
 FaultKind = Literal[
     "refused",  # no connection could be opened
     "name",  # the host name did not resolve
@@ -226,7 +229,8 @@ class Answer(_Message):
 class Exchange:
     """One question and its answer, with the place it has in the run.
 
-    `kind` is the service and resource in dotted form ("web.search.studies"): what rules subscribe to.
+    `kind` is the service and resource in dotted form ("web.search.studies"): what rules subscribe to. A file that
+    was read without a question is "file.dicom", "file.json", "file.xml", "file.multipart" or "file.other".
     `journey` and `step` name the sequence that a probe made it part of. `expected` is a prediction
     by an unbroken reference, there only when we loaded the data ourselves.
     """
@@ -244,7 +248,11 @@ class Exchange:
 
     @property
     def kind(self) -> str:
-        return self.ask.resource.kind
+        kind = self.ask.resource.kind
+        if kind != "file":
+            return kind
+        word = "multipart" if self.answer.type.startswith("multipart/") else _FILES.get(self.answer.type, "other")
+        return f"file.{word}"
 
     @property
     def resource(self) -> uri.Resource:

@@ -126,8 +126,11 @@ class Rule(Generic[Subject]):
 
     @property
     def service(self) -> str:
-        """The service for the report's matrix: the second word of the kind, 'http' for what holds in several."""
-        services = {on.split(".")[1] if "." in on else "http" for on in self.on.split("|")}
+        """The service for the report's matrix: the second word of the kind, 'http' for what holds in several.
+
+        What is judged in files only is 'file'.
+        """
+        services = {_service(on) for on in self.on.split("|")}
         return services.pop() if len(services) == 1 else "http"
 
     def applies_in(self, edition: str) -> bool:
@@ -253,6 +256,13 @@ def _fits(rule: Rule[Any], word: str) -> bool:
         or any(fnmatch.fnmatchcase(c, spoken) or c.startswith(spoken + ".") for c in clauses)
         or word in rule.verifies
     )
+
+
+def _service(on: str) -> str:
+    words = on.split(".")
+    if words[0] == "file":
+        return "file"
+    return words[1] if len(words) > 1 else "http"
 
 
 CATALOGUE = Catalogue()

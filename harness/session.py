@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.behind import Behind
 from harness.blobs import Spool
 from harness.body import EMPTY, Body
 from harness.clock import now
@@ -75,6 +76,7 @@ class Session:
         self._journeys: dict[str, int] = {}
         self._timeouts = 0
         self._faults = 0
+        self._behind = Behind("judge")
         self.gone = ""
 
     @property
@@ -87,8 +89,12 @@ class Session:
             return f"{kind}#{self._journeys[kind]}"
 
     def ask(self, talk: Talk, ask: Ask, content: Iterable[bytes] | None = None, most: int | None = None,
-            **about: Any) -> tuple[Exchange, Met]:  # fmt: skip
-        """Ask, record, judge. Raises TargetGone or BudgetSpent before asking, never for what the target answers."""
+            wait: bool = False, **about: Any) -> tuple[Exchange, Met]:  # fmt: skip
+        """Ask, and have it recorded and judged. Raises TargetGone or BudgetSpent before asking, never for an answer.
+
+        Recording and judging go on while the next question is on the wire, in the order of the exchanges; who wants
+        to know what rules met has to `wait` for it.
+        """
         self._allowed()
         if self._timeouts >= TIMEOUTS_PATIENT:
             talk.patience(min(self.patience, SHORT_DEADLINE))
@@ -102,20 +108,43 @@ class Session:
         elapsed = int((now() - started) * 1000)
         with self._lock:
             self._seq += 1
-            x = Exchange(self._seq, ask, answer, elapsed_ms=elapsed, expected=self._expected(ask), **about)
-            x = self.record.exchange(x)
-            met = self.judge.see(x)
+            x = Exchange(self._seq, ask, answer, elapsed_ms=elapsed, **about)
             self._health(answer, talk)
-        self.events.exchange(x, met)
-        return x, met
+            met = self._behind.do(lambda: self._taken(x))
+        return x, met.result() if wait else []
 
-    def close_journey(self, name: str) -> Met:
-        with self._lock:
-            self.record.note("journey-end", name)
-            return self.judge.close(name)
+    def close_journey(self, name: str, wait: bool = False) -> Met:
+        """The journey is over, and judged as a whole; see `ask` for `wait`."""
+        met = self._behind.do(lambda: self._closed(name))
+        return met.result() if wait else []
+
+    def note(self, about: str, text: str) -> None:
+        """Something beside the exchanges, at its place in the record."""
+        self._behind.do(lambda: self.record.note(about, text))
+
+    def settle(self) -> None:
+        """Wait until all that was asked is recorded and judged; raises OSError when it could not be."""
+        self._behind.settle()
 
     def failed(self, rule: str) -> bool:
+        """Whether that rule has met a failure in what is judged by now."""
         return self.judge.failed(rule)
+
+    def _taken(self, x: Exchange) -> Met:
+        try:
+            x = self.record.exchange(x.but(expected=self._expected(x.ask)))
+            met = self.judge.see(x)
+            self.events.exchange(x, met)
+            return met
+        except OSError:  # our own disk: the run cannot go on
+            raise
+        except Exception:  # our fault too, but of this exchange only
+            self.record.note("error", f"exchange {x.seq}\n{traceback.format_exc()}")
+            return []
+
+    def _closed(self, journey: str) -> Met:
+        self.record.note("journey-end", journey)
+        return self.judge.close(journey)
 
     def _allowed(self) -> None:
         if self.gone:

@@ -35,10 +35,12 @@ class Oracle:
     def __init__(self, edition: str = DEFAULT_EDITION) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True)
         self._archive = Archive(Path(self._folder.name))
+        self._counts: dict[str, dict[str, int]] | None = None
         self._modern = EDITIONS.index(edition) >= EDITIONS.index("2023e")
 
     def load(self, instances: Iterable[Path | bytes]) -> list[Stored]:
         """Store PS3.10 instances, given as files or octets; the outcome for each, in order."""
+        self._counts = None
         outcomes: list[Stored] = []
         batch = []
         for instance in instances:
@@ -56,7 +58,8 @@ class Oracle:
         """The right answer to a request, None when there is no opinion on it.
 
         For a search: "keys", a list of UIDs for each match at the levels of the resource, from the study down, in no
-        promised order and without regard to limit and offset; "universe", the studies that are loaded; "counts", the
+        promised order and without regard to limit and offset; "arguable", what matches besides by PS3.4 C.2.2.1.2,
+        which lets an attribute without a value match every key; "universe", the studies that are loaded; "counts", the
         numbers of "series" and "instances" of each study. For a retrieval: "instances", the SOP Instance UIDs that
         the path names, [] when it names nothing.
         """
@@ -82,12 +85,17 @@ class Oracle:
         try:
             parameters = query.read(ask.query.raw)
             asked = question(parameters, resource.search, resource.study, resource.series, self._modern)
-            rows = self._archive.search(replace(asked, offset=0, limit=None)).rows
+            asked = replace(asked, offset=0, limit=None)
+            rows = self._archive.search(asked).rows
+            also = self._archive.search(replace(asked, unknown_matches=True)).rows
         except (Problem, BadValue):
             return None  # a request that is to be refused
-        everything = self._archive.search(Question(LEVELS["instances"])).rows
-        counts = _counts(everything)
-        return {"keys": [_key(row) for row in rows], "universe": sorted(counts), "counts": counts}
+        if self._counts is None:
+            self._counts = _counts(self._archive.search(Question(LEVELS["instances"])).rows)
+        expected: dict[str, Any] = {"keys": [_key(row) for row in rows]}
+        if len(also) > len(rows):
+            expected["arguable"] = [key for key in map(_key, also) if key not in expected["keys"]]
+        return {**expected, "universe": sorted(self._counts), "counts": self._counts}
 
     def _named(self, resource: Resource) -> Sequence[Held]:
         study, series, instance = resource.study, resource.series or None, resource.instance or None

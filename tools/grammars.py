@@ -1,4 +1,4 @@
-"""Knows how the Native DICOM Model (PS3.19 A.1) is spelled as RELAX NG and as XML Schema, both from one set of patterns.
+"""Knows how the Native DICOM Model (PS3.19 A.1) is spelled as RELAX NG and as XML Schema, from one set of patterns.
 
 Must not know the reader in harness/wire, which the tests compare with them. The two say the same, by design: what
 XML Schema 1.0 cannot say (what kind of content a VR has) is left out of both. Reading D-22: xml: and xsi:schemaLocation
@@ -41,7 +41,8 @@ def rng(codes: list[str], uri: str) -> str:
     groups = "".join(f'\n      <optional><element name="{g}"><ref name="group"/></element></optional>' for g in GROUPS)
     parts = "".join(f'\n    <optional><element name="{c}"><ref name="component"/></element></optional>'
                     for c in COMPONENTS)  # fmt: skip
-    kinds = "".join(f'\n        <oneOrMore><ref name="{kind}"/></oneOrMore>' for kind in ("Value", "Item", "PersonName"))
+    many = ("Value", "Item", "PersonName")
+    kinds = "".join(f'\n        <oneOrMore><ref name="{kind}"/></oneOrMore>' for kind in many)
     return f"""{HEAD}<grammar xmlns="http://relaxng.org/ns/structure/1.0" ns="{NAMESPACE}"
     datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">
   <start><element name="NativeDicomModel"><ref name="any"/><ref name="dataset"/></element></start>

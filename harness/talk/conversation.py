@@ -49,6 +49,7 @@ class Web:
         self._journey = ""
         self._met: Met = []
         self._red: set[str] = set()
+        self._exploring = False
 
     @property
     def base(self) -> str:
@@ -100,7 +101,9 @@ class Web:
         """Any request. `about`: step="..." inside a journey, facts={...} that rules may look at."""
         fields = ([("Accept", accept)] if accept is not None else []) + list(headers)
         ask = request(self.session, method, path, fields, body, length)
-        x, met = self.session.ask(self._talk, ask, content, most, probe=self.probe, journey=self._journey, **about)
+        x, met = self.session.ask(
+            self._talk, ask, content, most, self._exploring, probe=self.probe, journey=self._journey, **about
+        )
         self._met += met
         return x
 
@@ -114,7 +117,7 @@ class Web:
             yield
         finally:
             name, self._journey = self._journey, ""
-            self._met += self.session.close_journey(name)
+            self._met += self.session.close_journey(name, self._exploring)
 
     def explore(self, examples: SearchStrategy[Example], act: Callable[[Example], None], share: float = 1.0) -> None:
         """Let Hypothesis look for an example whose exchanges turn a rule red that was green until now.
@@ -124,8 +127,13 @@ class Web:
         """
         left = max(1, int(self.session.examples * share))
         shrunk: set[str] = set()
-        while left > 0:
-            left -= self._explored(examples, act, left, shrunk)
+        self.session.settle()
+        self._exploring = True
+        try:
+            while left > 0:
+                left -= self._explored(examples, act, left, shrunk)
+        finally:
+            self._exploring = False
 
     def _explored(self, examples: SearchStrategy[Example], act: Callable[[Example], None], most: int,
                   shrunk: set[str]) -> int:  # fmt: skip

@@ -145,7 +145,12 @@ def request_target(path: str, base: str) -> tuple[str, str]:
 
 
 def classify(method: str, target: str, base: str) -> Resource:
-    """Name the resource of a request-target below a Base URI; kind "web.other" for what PS3.18 10 does not know."""
+    """Name the resource of a request-target below a Base URI; kind "web.other" for what PS3.18 10 does not know.
+
+    The method READ without a base is ours: nobody was asked, the target is the name of a file that was read.
+    """
+    if method == "READ" and not base:
+        return Resource("file", path=target)
     if target.startswith(("http://", "https://")):
         split = urlsplit(target)
         target = split.path + (f"?{split.query}" if split.query else "")

@@ -15,6 +15,7 @@ from harness.wire import part10
 from suites.model.altered import of_type
 
 DICOM = "application/dicom"
+ON = "web|file.dicom"
 RULE_OF: dict[str, str] = {}  # code of the reader -> the one rule that judges it
 # Legal, or nobody's demand.
 LEGAL = {
@@ -44,8 +45,10 @@ def _sent_so(x: Exchange, reading: part10.Reading) -> frozenset[str]:
     return frozenset(part10.read(kept.sent).flaws.counts) if kept else frozenset()
 
 
-def _known(x: Exchange, reading: part10.Reading) -> bool:
-    return bool(x.context and x.context.past and reading.dataset.text(SOP_INSTANCE) in x.context.past)
+def _somebody_elses(x: Exchange, reading: part10.Reading) -> bool:
+    """A service hands out what others stored in it; a file that is read is judged for what it is."""
+    past = x.context.past if x.context else None
+    return not x.kind.startswith("file") and (not past or reading.dataset.text(SOP_INSTANCE) not in past)
 
 
 def of_codes(
@@ -73,12 +76,12 @@ def of_codes(
         for where, reading in _files(x):
             if not has(reading):
                 continue
-            before, warn = _sent_so(x, reading), inherited and not _known(x, reading)
+            before, warn = _sent_so(x, reading), inherited and _somebody_elses(x, reading)
             for flaw in reading.flaws.kept:
                 if flaw.code in codes and flaw.code not in before:
                     yield Finding(flaw.got, flaw.want, f"{where} {flaw.where}", warn=warn)
 
-    return rule(id, cites=cites, says=says, verifies=verifies, who=BOTH, on="web", basis=STANDARD, when=exercised)(
+    return rule(id, cites=cites, says=says, verifies=verifies, who=BOTH, on=ON, basis=STANDARD, when=exercised)(
         judgement
     )
 

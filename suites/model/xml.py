@@ -14,6 +14,7 @@ from harness.wire import native_xml
 from suites.model.altered import of_type
 
 XML = "application/dicom+xml"
+ON = "web|file.xml"
 RULE_OF: dict[str, str] = {}  # code of the reader -> the one rule that judges it
 # Legal: values need no padding (A.1.1), which does not say that they must have none.
 LEGAL = {"xml.value-space": "PS3.19 A.1.1 does not require padding, and does not forbid spaces that are padding"}
@@ -73,7 +74,7 @@ def of_codes(
                     yield Finding(flaw.got, flaw.want, f"{where} {flaw.where}", warn=flaw.code in soft)
 
     return rule(
-        id, cites=cites, says=says, verifies=verifies, level=level, who=BOTH, on="web", basis=STANDARD, when=exercised
+        id, cites=cites, says=says, verifies=verifies, level=level, who=BOTH, on=ON, basis=STANDARD, when=exercised
     )(judgement)
 
 

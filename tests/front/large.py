@@ -30,7 +30,7 @@ PATIENCE = 300.0  # seconds without progress; the disk of a test machine may be 
 def serve(folder: str) -> None:
     """The simulator, until it is told to terminate; its Base URI on standard output."""
     with contextlib.closing(Archive(Path(folder))) as archive:
-        run_forever(archive, ready=lambda served: print(served.url, flush=True))
+        run_forever(archive, ready=lambda served: tell(served.url))
 
 
 def ask(base: str, folder: str, size: str) -> None:
@@ -44,11 +44,12 @@ def ask(base: str, folder: str, size: str) -> None:
         session = Session(record, judge, base, 0, "LARGE", lambda: talk, predict=oracle.expect, patience=PATIENCE)
         record.run(edition=DEFAULT_EDITION)
         answers = _round_trip(Web(session, talk, "large"), made)
+        session.settle()
     verdicts = judge.finish()
     record.close()
     red = [f"{v.rule}: {v.findings} {v.why}" for v in verdicts if v.outcome.value in ("fail", "error")]
     exercised = sum(1 for v in verdicts if v.exercised)
-    print(json.dumps({"answers": answers, "errors": errors, "red": red, "exercised": exercised, "peak": peak()}))
+    tell(json.dumps({"answers": answers, "errors": errors, "red": red, "exercised": exercised, "peak": peak()}))
 
 
 def _round_trip(web: Web, made: big.Big) -> list[tuple[int, int, str]]:
@@ -66,7 +67,13 @@ def _round_trip(web: Web, made: big.Big) -> list[tuple[int, int, str]]:
 def judge(record: str, out: str) -> None:
     """Judge a record again, as `dicomproof judge` does."""
     result = rejudge(Path(record), Path(out), "", "")
-    print(json.dumps({"code": int(result.code), "verdicts": len(result.verdicts), "peak": peak()}))
+    tell(json.dumps({"code": int(result.code), "verdicts": len(result.verdicts), "peak": peak()}))
+
+
+def tell(line: str) -> None:
+    """To whoever started this process."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def peak() -> int:

@@ -53,8 +53,13 @@ def listed(*found: dict[str, Any], status: int = 200) -> Answer:
     return answer(status, rows(*(found or (row(),))), JSON)
 
 
-def related(parts: Sequence[tuple[str, bytes]], root: str = "", boundary: str = "b1", location: str = f"{BASE}/{INSTANCE}",
-            fields: str = "") -> Answer:  # fmt: skip
+def related(
+    parts: Sequence[tuple[str, bytes]],
+    root: str = "",
+    boundary: str = "b1",
+    location: str = f"{BASE}/{INSTANCE}",
+    fields: str = "",
+) -> Answer:
     """A multipart answer as the standard shows it; `fields` are further header lines of every part."""
     body = b""
     for kind, content in parts:

@@ -351,16 +351,18 @@ def test_time_zone() -> None:
     zoned = study(x00080201=value("SH", "+0100"))
     facts = {"uid": S1, "zone": "+0000", "here": "", "moment": ""}
 
-    def asks(found: list[dict], step: str):
+    def asks(found: list[dict], step: str, plain: list[dict]):
         return journey(
             "web.search.timezone",
             x(f"studies?StudyInstanceUID={S1}", [zoned], step="subject"),
+            x("studies?StudyTime=120000-120000", plain, step="plain", facts=facts),
             x("studies?StudyTime=110000-110000&TimezoneOffsetFromUTC=%2B0000", found, step=step, facts=facts),
         )
 
-    assert judged("search.time-zone", asks([zoned], "same")) == []
-    assert judged("search.time-zone", asks([], "same")) != []
-    assert judged("search.time-zone", asks([zoned], "other")) != []
+    assert judged("search.time-zone", asks([zoned], "same", [zoned])) == []
+    assert judged("search.time-zone", asks([], "same", [zoned])) != []
+    assert judged("search.time-zone", asks([], "same", [])) is None
+    assert judged("search.time-zone", asks([zoned], "other", [zoned])) != []
 
 
 def test_remaining_as_predicted() -> None:

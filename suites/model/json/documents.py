@@ -16,6 +16,7 @@ from harness.wire import dicom_json
 from harness.wire.flaw import Flaw
 
 DICOM_JSON = "application/dicom+json"
+ON = "web|file.json"
 RULE_OF: dict[str, str] = {}  # code of the reader -> the one rule that judges it
 Edit = Callable[[Any], bool]
 
@@ -125,7 +126,7 @@ def of_codes(
                 yield Finding(flaw.got, flaw.want, f"{side} {flaw.where}".strip(), warn=warn)
 
     return rule(
-        id, cites=cites, says=says, verifies=verifies, level=level, who=BOTH, on="web", basis=STANDARD, when=exercised,
+        id, cites=cites, says=says, verifies=verifies, level=level, who=BOTH, on=ON, basis=STANDARD, when=exercised,
         content=content,
     )(judgement)  # fmt: skip
 
@@ -139,7 +140,9 @@ def _of(reading: dicom_json.Reading, codes: tuple[str, ...]) -> list[Flaw]:
 
 
 def _somebody_elses(x: Exchange, reading: dicom_json.Reading, flaw: Flaw) -> bool:
-    """The flaw stands in a data set of a study that this run did not store."""
+    """The flaw stands in a data set of a study that this run did not store; a file is judged for what it is."""
+    if x.kind.startswith("file"):
+        return False
     index = flaw.where.split("/")[1] if "/" in flaw.where else ""
     position = int(index) if index.isdigit() and reading.root == "array" else 0
     dataset = reading.datasets[position] if position < len(reading.datasets) else {}

@@ -33,6 +33,11 @@ def framed(x: Exchange) -> bool:
     return x.answer.multipart is not None and x.answer.body.size > 0
 
 
+def told(x: Exchange) -> bool:
+    """Whether somebody said what the message is: a bare body that was captured to a file has no Content-Type."""
+    return not x.kind.startswith("file") or bool(x.answer.head)
+
+
 def first_parts(x: Exchange) -> tuple[Part, ...]:
     return x.answer.parts[:_KEPT]
 

@@ -14,6 +14,7 @@ from harness.wire.multipart import Part
 from suites.web.multipart.reading import (
     framed,
     has_parts,
+    told,
 )
 
 _FIRST = re.compile(rb"--[0-9A-Za-z'()+_,\-./:=? ]{1,70}\r?\n[A-Za-z-]+: ")
@@ -23,10 +24,10 @@ _FIRST = re.compile(rb"--[0-9A-Za-z'()+_,\-./:=? ]{1,70}\r?\n[A-Za-z-]+: ")
     "multipart.is-related",
     cites="PS3.18 8.6.1; 8.6.1.2; 8.7.1",
     verifies="PS3.18-8.6.1-1",
-    on="web",
+    on="web|file.multipart",
     who=BOTH,
     content=False,
-    when=lambda x: x.answer.type.startswith("multipart/") and x.answer.ok and x.answer.status != 206,
+    when=lambda x: x.answer.type.startswith("multipart/") and x.answer.ok and x.answer.status != 206 and told(x),
     says="The type of a multipart payload is multipart/related.",
 )
 def is_related(x: Exchange) -> Iterator[Finding]:
@@ -66,11 +67,11 @@ def multipart_in_disguise(x: Exchange) -> Answer | None:
     "multipart.type-parameter",
     cites="PS3.18 8.7.1; 8.7.3.5.1",
     verifies=("PS3.18-8.7.1-1", "PS3.18-8.7.3.5.1-1"),
-    on="web",
+    on="web|file.multipart",
     who=BOTH,
     content=False,
-    when=lambda x: x.answer.type == "multipart/related",
-    says="multipart/related has a type parameter.",
+    when=lambda x: x.answer.type == "multipart/related" and told(x),
+    says="A media type multipart/related has a type parameter.",
 )
 def type_parameter(x: Exchange) -> Iterator[Finding]:
     if not x.answer.media.parameters.get("type"):
@@ -88,10 +89,10 @@ def root_not_named(x: Exchange) -> Answer | None:
     "multipart.type-is-root-type",
     cites="PS3.18 8.6.1.2; 8.7.1",
     verifies="PS3.18-8.6.1.2-9",
-    on="web",
+    on="web|file.multipart",
     who=BOTH,
     content=False,
-    when=lambda x: bool(x.answer.media.parameters.get("type")) and _root(x) is not None,
+    when=lambda x: bool(x.answer.media.parameters.get("type")) and _root(x) is not None and told(x),
     says="The type parameter is the media type of the root, which is the first part unless start names another.",
 )
 def type_is_root_type(x: Exchange) -> Iterator[Finding]:

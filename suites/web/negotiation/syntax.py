@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 
 from harness.body import Body
-from harness.exchange import Answer, Ask, Exchange
-from harness.rule import BOTH, DOOR, SHALL_NOT, Door, Finding, rule, undetected, untested
+from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.rule import BOTH, DOOR, RELATION, SHALL_NOT, Door, Finding, journey, rule, undetected, untested
 from harness.wire import media
 from harness.wire.uri import valid_uid
 from suites.web.negotiation.reading import Item, came, files, items, parameter, ranges, told
@@ -41,26 +41,30 @@ def _syntaxes(x: Exchange, root: str) -> set[str]:
     return {r.parameters.get("transfer-syntax", "") for r in _wanted(x, root)}
 
 
-@rule(
+def _syntax(x: Exchange | None) -> str:
+    """The transfer syntax of the first instance that came, '' when none did."""
+    return next((reading.transfer_syntax for _, reading in files(x)), "") if x and came(x) else ""
+
+
+@journey(
     "negotiation.parameter-names-transfer-syntax",
     cites="PS3.18 8.7.8.2; 8.3.3.1",
     verifies="PS3.18-8.7.8.2-1",
-    on="web.retrieve.instances",
-    when=lambda x: came(x) and bool(_named(x)) and any(True for _ in files(x)),
-    says="A transfer syntax that the accept parameter names is the one that instances come in.",
+    on="web.retrieve.parameter-syntax",
+    basis=RELATION,
+    when=lambda j: _syntax(j.step("field")) in _syntaxes_of(j.step("field")) and bool(_syntax(j.step("parameter"))),
+    says="A transfer syntax that is delivered when Accept names it is delivered when the accept parameter names it.",
 )
-def parameter_names_transfer_syntax(x: Exchange) -> Iterator[Finding]:
-    wanted = _named(x)
-    for item, reading in files(x):
-        if reading.transfer_syntax not in wanted:
-            yield Finding(got=reading.transfer_syntax, want=" or ".join(sorted(wanted)),
-                          where=f"{item.where} (0002,0010)")  # fmt: skip
+def parameter_names_transfer_syntax(j: Journey) -> Iterator[Finding]:
+    for x in j.steps("parameter"):
+        if _syntax(x) != _syntax(j.step("field")):
+            yield Finding(
+                got=_syntax(x) or x.answer.line, want=_syntax(j.step("field")), where="(0002,0010)", seq=x.seq
+            )
 
 
-def _named(x: Exchange) -> set[str]:
-    """The transfer syntaxes that the accept parameter asks for, when it names instances and one for each range."""
-    named = _syntaxes(x, DICOM) if parameter(x).present else set()
-    return named if named and not named & {"", "*"} and len(_wanted(x, DICOM)) == len(parameter(x).ranges) else set()
+def _syntaxes_of(x: Exchange | None) -> set[str]:
+    return _syntaxes(x, DICOM) - {"", "*"} if x else set()
 
 
 @parameter_names_transfer_syntax.mutant(at=DOOR)
@@ -165,7 +169,7 @@ def _relabelled(x: Exchange, syntax: str) -> Answer | None:
     verifies="PS3.18-8.7.3.1-1",
     on="web.retrieve.instances|web.retrieve.frames|web.retrieve.bulkdata",
     when=lambda x: came(x) and any(i.media.type in (DICOM, OCTETS) for i in items(x)[:_KEPT]),
-    says="application/dicom is a PS3.10 file, and octets of frames and bulkdata are none.",
+    says="What is called application/dicom is a PS3.10 file, and what is called octets of a frame is none.",
 )
 def dicom_is_part10(x: Exchange) -> Iterator[Finding]:
     for item in items(x)[:_KEPT]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from harness.exchange import Answer, Ask, Journey
-from harness.rule import DOOR, RELATION, Door, Finding, journey, untested
+from harness.rule import DOOR, RELATION, Door, Finding, journey
 from suites.web.query.reading import compared, content_differs
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
@@ -165,6 +165,3 @@ def knows_no_paths_of_tags(ask: Ask, door: Door) -> Answer:
 def _mixed(name: str) -> bool:
     words = name.split(".")
     return 0 < sum(bool(_TAG.fullmatch(word)) for word in words) < len(words)
-
-
-untested("PS3.18-6-1", why="that an instance conforms to its IOD is a matter of who made it; its encoding is judged")

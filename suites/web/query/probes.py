@@ -46,12 +46,12 @@ def _crowded(web: Web) -> Entity | None:
     return next((s for s in web.holding.series if len(web.holding.below(s, "instance")) > 1), None)
 
 
-@probe("query.unknown", provokes=("web.search", "web.retrieve.metadata"))
+@probe("query.unknown", provokes=("web.search", "web.retrieve.metadata", "web.retrieve.query-unknown"))
 def unknown(web: Web) -> None:
     """Parameters that nobody knows, on a search and on metadata."""
     for study in web.holding.studies[:1]:
         _compared(web, "web.search.query-unknown", f"studies?StudyInstanceUID={study.study}", "", UNKNOWN)
-        _compared(web, "web.search.query-unknown", f"studies/{study.study}/series", "", UNKNOWN)
+        _compared(web, "web.search.query-unknown", f"studies/{study.study}/series", "", UNKNOWN[:2])
     for instance in web.holding.instances[:1]:
         others = ("x_unknown=1", "x_bare", "limit=0", "PatientID=nobody")
         _compared(web, "web.retrieve.query-unknown", f"{instance.path[1:]}/metadata", "", others)
@@ -73,12 +73,12 @@ def case(web: Web) -> None:
 @probe("query.tags", provokes=("web.search",))
 def tags(web: Web) -> None:
     """Attributes by keyword, by tag, by tag in lower case; paths of either and of both."""
-    for study in web.holding.studies[:2]:
-        for key in (k for k in KEYS if k.level == "study" and k.vr in ("UI", "DA", "SH", "LO")):
+    for study in web.holding.studies[:1]:
+        for key in (k for k in KEYS if k.keyword in ("StudyInstanceUID", "StudyDate", "PatientID")):
             value = study.attribute(key.path)
             if value and not set(value) & set("*?\\"):
                 _spelled(web, "web.search.query-tag", "studies", key, value, f"StudyInstanceUID={study.study}")
-    for series in [s for s in web.holding.series if s.attribute("00400275.00400009")][:2]:
+    for series in [s for s in web.holding.series if s.attribute("00400275.00400009")][:1]:
         for key in (k for k in KEYS if "." in k.path):
             if value := series.attribute(key.path):
                 _spelled(web, "web.search.query-path", f"studies/{series.study}/series", key, value, "")

@@ -28,6 +28,9 @@ from suites.web.retrieve.shown_frames import (
     uncompressed,
 )
 
+MOST_DIGITS = 10  # Number of Frames is an IS
+
+
 # --- how many ----------------------------------------------------------------------------------------------------
 
 
@@ -195,7 +198,7 @@ def _beyond(x: Exchange) -> bool:
     if x.facts.get("no-frame"):
         return True
     words = x.resource.frames.split(",")
-    if any(not w.isdigit() or int(w[:9]) == 0 for w in words):
+    if any(not w.isdigit() or not int(w[:9]) or len(w) > MOST_DIGITS for w in words):
         return True
     kept, wanted = kept_of(x), numbers(x)
     return bool(kept and wanted and wanted[-1] > max(count(stored(kept).dataset), 1))

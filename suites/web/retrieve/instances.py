@@ -30,7 +30,7 @@ from suites.web.retrieve.reading import (
 
 INSTANCES = "web.retrieve.instances"
 METADATA = "web.retrieve.metadata"
-PIXEL_DATA = "7FE00010"
+PIXEL_DATA, CHARACTER_SET = "7FE00010", "00080005"
 MOST_COMPARED = 64  # files of one answer that are compared value by value
 MOST_FINDINGS = 10
 
@@ -274,6 +274,8 @@ def instance_is_what_was_stored(x: Exchange) -> Iterator[Finding]:
         skip |= permitted.pixel_description(kept, reading.dataset.text(permitted.PHOTOMETRIC), reading.transfer_syntax)
         if permitted.recoded(kept, reading.transfer_syntax) and PIXEL_DATA in reading.dataset.elements:
             skip |= {PIXEL_DATA}  # what the pixels are is judged where they can be decoded
+        if reading.dataset.get(CHARACTER_SET) is not None:
+            skip |= {CHARACTER_SET}  # text may come in another repertoire (8.8); it is compared as text
         found = (d for d in part10.difference(reading.dataset, ours) if _top(d.path) not in skip)
         for _, d in zip(range(MOST_FINDINGS), found, strict=False):
             added = d.want == "absent" and d.path in permitted.ABOUT_THE_ARCHIVE

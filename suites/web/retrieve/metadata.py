@@ -260,9 +260,10 @@ def pixels_are_inline(x: Exchange) -> Answer | None:
 # --- the form ----------------------------------------------------------------------------------------------------
 
 
-def _asked_for(x: Exchange, type_: str) -> bool:
-    """The request names this type outright, so a server may offer it beyond the table."""
-    return any(r.type == type_ or r.parameters.get("type", "").lower() == type_ for r in x.ask.accept.ranges)
+def _asked_for(x: Exchange) -> bool:
+    """The request names the type of the answer outright, so a server may offer it beyond the table."""
+    root = x.answer.media.parameters.get("type", "").lower()
+    return any(r.type == x.answer.type and r.parameters.get("type", "").lower() == root for r in x.ask.accept.ranges)
 
 
 @rule(
@@ -283,7 +284,7 @@ def metadata_form(x: Exchange) -> Iterator[Finding]:
         for piece in pieces(answer):
             if piece.type != XML:
                 yield Finding(piece.type or "no Content-Type", XML, f"{piece.where} Content-Type")
-    elif not _asked_for(x, answer.type):
+    elif not _asked_for(x):
         want = f'{JSON}, or {RELATED}; type="{XML}"'
         yield Finding(answer.headers.get("content-type") or "no Content-Type", want, "Content-Type")
 

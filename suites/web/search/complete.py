@@ -126,6 +126,13 @@ def splits_values_at_encoded_commas(ask: Ask, door: Door) -> Answer:
     return door(rewriting(ask, lambda path, value: value.partition("%2C")[0]))
 
 
+@single_value_complete.mutant(at=DOOR)
+def compares_modalities_as_one_text(ask: Ask, door: Door) -> Answer:
+    """Modalities in Study finds studies of one modality alone."""
+    named = any(k.path == "00080061" and k.value for k in asked.keys(ask))
+    return keeping(ask, door, lambda row, _: not named or len(texts(row, "00080061")) < 2)
+
+
 @single_value_complete.mutant(at=DOOR, defects=("M-QI-12",))
 def knows_no_study_id(ask: Ask, door: Door) -> Answer:
     """Study ID finds nothing."""

@@ -139,7 +139,7 @@ def plain(j: Journey) -> Exchange | None:
     verifies="PS3.18-8.3.4.3-3",
     on=KIND,
     when=lambda j: plain(j) is not None and bool(_included(j)),
-    says="includefield never changes which matches are found, also when it names an attribute that is a key.",
+    says="An includefield never changes which matches are found, also when it names an attribute that is a key.",
 )
 def include_keeps_matches(j: Journey) -> Iterator[Finding]:
     base = plain(j)
@@ -292,7 +292,7 @@ def returns_included_attributes_only_with_values(x: Exchange) -> Answer | None:
     verifies="PS3.18-10.6.3.3.1-5",
     on=KIND,
     when=lambda j: plain(j) is not None and any(found(x) for x in j.steps("all")),
-    says="includefield=all returns what is returned without it, and the optional keys that are returned by name.",
+    says="With includefield=all comes all that is returned without it, and the optional keys returned by name.",
 )
 def include_all(j: Journey) -> Iterator[Finding]:
     base = plain(j)

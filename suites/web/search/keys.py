@@ -27,6 +27,8 @@ GROUND, KEYS = "web.search.ground", "web.search.key"
 def found_by_uid(j: Journey) -> Iterator[Finding]:
     for x in [*j.steps("one"), *j.steps("other")]:
         uid, names = x.facts["uid"], set(owns(x))
+        if x.resource.search != "studies" and rows(x) is None and x.answer.status in (400, 404, 405, 501):
+            continue  # a proxy need not have the relational resources (Table 10.6.1-1)
         if uid not in names:
             got = f"{len(names)} other matches" if names else f"{x.answer.line}, no match"
             yield Finding(got, f"the {level(x)} {uid}", "matches", seq=x.seq)
@@ -110,16 +112,6 @@ def ignores_study_keys_on_relational_resources(ask: Ask, door: Door) -> Answer:
     """Searches for series and instances do not look at study keys other than the UID."""
     loose = set(asked.REQUIRED["study"]) - {"0020000D"} if searches(ask, "series", "instances") else set()
     return door(rewriting(ask, lambda path, value: None if path in loose else value))
-
-
-@study_keys.mutant(at=DOOR)
-def compares_modalities_as_one_text(ask: Ask, door: Door) -> Answer:
-    """Modalities in Study finds studies of one modality alone."""
-    one = any(k.path == "00080061" and k.value for k in asked.keys(ask))
-    answer = door(ask)
-    x = Exchange(0, ask, answer)
-    changed = edited(x, lambda found: [r for r in found if len(r["00080061"].get("Value", [])) == 1], "studies")
-    return changed or answer if one else answer
 
 
 @journey(

@@ -27,11 +27,14 @@ def minutes(offset: str) -> int | None:
 
 
 def located(j: Journey) -> bool:
-    """The subject is found, and tells its date, time and zone."""
+    """The subject is found by UID and by its moment as it stands, and tells its date, time and zone."""
     subject = j.step("subject")
     row = next(iter(rows(subject) or ()), None) if subject else None
     tags = ("00080020", "00080030", "00080201")
-    return row is not None and all(any(texts(row, t)) for t in tags) and bool(j.steps("same") or j.steps("other"))
+    plain = j.step("plain")
+    if row is None or plain is None or plain.facts["uid"] not in owns(plain):
+        return False  # without a zone it fails already, which is a matter of combined ranges
+    return all(any(texts(row, t)) for t in tags) and bool(j.steps("same") or j.steps("other"))
 
 
 @journey(

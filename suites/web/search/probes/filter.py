@@ -106,7 +106,9 @@ def _singles(web: Web, x: Exchange) -> Iterator[Keys]:
     for path in ("00080061", "00100010", "00080090"):
         for value in [t for t in _values(x, path) if "=" not in t][:2]:
             yield [(NAMES[path], value)]
-    for value in sorted(t for t in _values(x, "00080061"))[:1]:
+    several = max((texts(row, "00080061") for row in rows(x) or ()), key=len, default=[])
+    for value in several[-1:]:
+        yield [("ModalitiesInStudy", value)]
         yield [("ModalitiesInStudy", value[:1])]
 
 

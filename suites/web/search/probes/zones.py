@@ -29,6 +29,7 @@ def time_zones(web: Web) -> None:
         here = f"{when:%Y%m%d %H%M%S} {study.attribute('00080201')}"
         with web.journey(KIND):
             web.search("studies", [*one, ("includefield", "TimezoneOffsetFromUTC")], step="subject")
+            _ask(web, one, when, "", "plain", here)
             for zone in (study.attribute("00080201"), *ZONES):
                 there = when + datetime.timedelta(minutes=(minutes(zone) or 0) - own)
                 _ask(web, one, there, zone, "same", here)
@@ -50,7 +51,7 @@ def _ask(web: Web, one: list[tuple[str, str]], there: datetime.datetime, zone: s
     """A range from a minute before to a minute after that moment."""
     minute = datetime.timedelta(minutes=1)
     first, last = there - minute, there + minute
-    keys = [*one, ("StudyDate", f"{first:%Y%m%d}-{last:%Y%m%d}"), ("StudyTime", f"{first:%H%M%S}-{last:%H%M%S}"),
-            ("TimezoneOffsetFromUTC", zone)]  # fmt: skip
+    keys = [*one, ("StudyDate", f"{first:%Y%m%d}-{last:%Y%m%d}"), ("StudyTime", f"{first:%H%M%S}-{last:%H%M%S}")]
+    keys += [("TimezoneOffsetFromUTC", zone)] if zone else []
     facts = {"uid": one[0][1], "zone": zone, "here": here, "moment": f"{there:%Y%m%d %H%M%S} {zone}"}
     web.get(encoded("studies", keys), step=step, facts=facts)

@@ -1,0 +1,250 @@
+"""Knows how files are judged without a target: the walk, one exchange for each file, the judge, the record.
+
+Each file has BUDGET seconds. Nothing interrupts a reader, which is bounded in itself; the time is looked at between
+the stages of a file (taken, read, judged), and what took too long to read is recorded and not judged.
+Must not know how it is shown, nor any particular rule.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shlex
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import suites
+from dicomproof import __version__
+from dicomproof.run import Result, UsageError
+from harness.clock import Deadline
+from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
+from harness.exchange import Ask, Exchange
+from harness.files import Found, Taken, Unread, Walk, parts, shown, take
+from harness.judge import Judge, Met
+from harness.record import Record
+from harness.rule import Catalogue, Rule
+from harness.verdict import Exit, Verdict, exit_code
+
+BUDGET = 60.0  # seconds for one file
+
+
+@dataclass
+class Events:
+    """What a reading tells whoever shows its progress."""
+
+    file: Callable[[Exchange, Met], None] = lambda x, met: None
+    unread: Callable[[Unread], None] = lambda unread: None
+
+
+@dataclass
+class Options:
+    """What the command line asks of a reading. `jobs`: files that are fetched and copied at the same time."""
+
+    out: Path
+    only: str = ""
+    edition: str = ""
+    jobs: int = 1
+    command: str = ""
+
+
+def read(paths: Sequence[Path], options: Options, events: Events | None = None) -> Result:
+    """Judge files and folders. UsageError for a wrong option; never raises for what is in them."""
+    for path in paths:
+        try:
+            path.lstat()
+        except OSError as error:
+            raise UsageError(f"{shown(str(path))} cannot be read: {error.strerror}.") from None
+    edition = options.edition or DEFAULT_EDITION
+    if why := unknown_edition(edition):
+        raise UsageError(why)
+    catalogue = suites.load()
+    rules = for_files(catalogue, options.only)
+    record = Record(options.out)
+    with contextlib.closing(record):
+        return _Reading(paths, options, events or Events(), catalogue, rules, edition, record).whole()
+
+
+def for_files(catalogue: Catalogue, only: str = "") -> list[Rule[Any]]:
+    """The rules that judge files; UsageError when none of them is meant by `only`."""
+    chosen = [r for r in catalogue.select(only) if any(w.split(".")[0] == "file" for w in r.on.split("|"))]
+    if not chosen:
+        raise UsageError(
+            f"No rule on files fits --only {only!r}. It takes an id, a glob such as 'instance.*', a service or a "
+            "clause such as 'PS3.18 F.2'; `dicomproof rules` lists them."
+        )
+    return chosen
+
+
+def exchange_of(taken: Taken, seq: int) -> Exchange:
+    """A file as an exchange in which nobody was asked."""
+    facts: dict[str, Any] = {"declared": taken.declared} if taken.declared else {}
+    if taken.recorded is not taken.answer and taken.recorded.body.truncated:
+        facts["size"] = taken.answer.body.size
+    return Exchange(seq, Ask("READ", taken.name, ""), taken.recorded, facts=facts)
+
+
+@dataclass
+class _Reading:
+    """One reading from its first line to its last."""
+
+    paths: Sequence[Path]
+    options: Options
+    events: Events
+    catalogue: Catalogue
+    rules: Sequence[Rule[Any]]
+    edition: str
+    record: Record
+    unread: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    files: int = 0
+    names: dict[int, str] = field(default_factory=dict)  # of the files in which something was found
+
+    def __post_init__(self) -> None:
+        self.judge = Judge(
+            self.catalogue,
+            Context(edition=self.edition),
+            self.rules,
+            grounded=False,
+            on_error=lambda rule, text: self.record.note("error", f"{rule}\n{text}"),
+        )
+
+    def whole(self) -> Result:
+        self._header()
+        reason, said = "complete", ""
+        try:
+            for taken in self._taken():
+                self._one(taken)
+        except KeyboardInterrupt:
+            reason, said = "interrupted", "Interrupted; the record holds the files that were read so far."
+        except OSError as error:  # our own disk: what the files do to us is not raised
+            reason, said = "error", f"The reading could not go on: {error}. Free some space or choose another --out."
+        return self._end(reason, said)
+
+    def _header(self) -> None:
+        self.record.run(
+            tool={"name": "dicomproof", "version": __version__},
+            mode="read",
+            started=datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
+            edition=self.edition,
+            policies={name: self.judge.context.policy(name) for name in POLICIES},
+            target={"word": " ".join(shown(str(p)) for p in self.paths), "base": ""},
+            waivers=[],
+            seed=0,
+            nonce="",
+            examples=0,
+            only=self.options.only,
+            read_only=True,
+            command=self.options.command,
+            catalogue=self.catalogue.digest(),
+        )
+
+    def _taken(self) -> Iterator[Taken | Unread]:
+        """Everything that the walk meets, in its order; files are fetched ahead, a few at a time."""
+        walk = iter(Walk(self.paths, never=[self.record.folder]))
+        jobs = max(1, self.options.jobs)
+        if jobs == 1:
+            yield from (self._fetched(met) for met in walk)
+            return
+        with ThreadPoolExecutor(jobs) as pool:
+            ahead: deque[Future[Taken | Unread]] = deque(pool.submit(self._fetched, met) for met in islice(walk, jobs))
+            try:
+                while ahead:
+                    done = ahead.popleft().result()
+                    ahead.extend(pool.submit(self._fetched, met) for met in islice(walk, 1))
+                    yield done
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
+    def _fetched(self, met: Found | Unread) -> Taken | Unread:
+        return take(met, self.record.blobs) if isinstance(met, Found) else met
+
+    def _one(self, taken: Taken | Unread) -> None:
+        if isinstance(taken, Unread):
+            self._left(taken)
+            return
+        self.files += 1
+        deadline = Deadline.after(BUDGET)
+        if not self._judged(taken, deadline) or not taken.answer.type.startswith("multipart/"):
+            return
+        for part in parts(taken):
+            if deadline.passed:
+                self._left(Unread(taken.name, "too slow", f"has parts that are not judged: {BUDGET:.0f} s are over"))
+                return
+            if isinstance(part, Unread):
+                self._left(part)
+            else:
+                self._judged(part, deadline)
+
+    def _judged(self, taken: Taken, deadline: Deadline) -> bool:
+        """Record a file, read it, judge it; False when it could not be judged."""
+        x = self.record.exchange(exchange_of(taken, self.record.exchanges + 1))
+        if taken.recorded.body.truncated:
+            x = x.but(answer=taken.answer)
+        why = _read_ahead(x)
+        if not why and taken.changed:
+            why = Unread(taken.name, "changed", "changed while it was read")
+        if not why and deadline.passed:
+            why = Unread(taken.name, "too slow", f"is not judged: reading it took more than {BUDGET:.0f} s")
+        if why:
+            x.forget()
+            self._left(why)
+            return False
+        met = self.judge.see(x)
+        if met:
+            self.names[x.seq] = taken.name
+        self.events.file(x, met)
+        return True
+
+    def _left(self, unread: Unread) -> None:
+        self.unread[unread.kind, unread.lost] += 1
+        self.record.note("unread", str(unread))
+        self.events.unread(unread)
+
+    def _end(self, reason: str, said: str) -> Result:
+        verdicts = self.judge.finish()
+        said = " ".join(w for w in (said, self._counted()) if w)
+        with contextlib.suppress(OSError):
+            for verdict in verdicts:
+                self.record.verdict(verdict)
+            self.record.note("read", said)
+            self.record.end(reason, Counter(v.outcome.value for v in verdicts))
+        return Result(self._code(reason, verdicts), verdicts, said, self.options.out, self.names)
+
+    def _counted(self) -> str:
+        """How many files were read and what was not, with the reasons, for people."""
+        reasons = ", ".join(f"{count} {kind}" for (kind, _), count in sorted(self.unread.items()))
+        return (
+            f"{self.files} files read; {f'{self.unread.total()} not judged: {reasons}' if reasons else 'all judged'}."
+        )
+
+    def _code(self, reason: str, verdicts: Sequence[Verdict]) -> Exit:
+        """As of a check; a folder of which something was lost is not shown to conform, so that is never 0."""
+        if reason in ("interrupted", "error"):
+            return Exit.INTERRUPTED if reason == "interrupted" else Exit.OURS
+        code = exit_code(verdicts, all_due=False)
+        return Exit.UNREACHABLE if code is Exit.CONFORMS and any(lost for _, lost in self.unread) else code
+
+
+def _read_ahead(x: Exchange) -> Unread | None:
+    """Have the strict readers read the file before any rule asks, so that what it does to them is seen here."""
+    try:
+        _ = x.answer.multipart if x.kind == "file.multipart" else (x.answer.files, x.answer.json, x.answer.documents)
+    except OSError as error:
+        return Unread(x.ask.target, "unreadable", f"could not be read to its end: {error.strerror}")
+    except MemoryError:
+        return Unread(x.ask.target, "too large", "is not judged: the memory does not suffice")
+    except Exception:  # a reader that breaks is our fault: the rules meet it again, and the judge tells
+        return None
+    return None
+
+
+def command(paths: Sequence[Path], edition: str) -> str:
+    """The command that reads the same files again for one rule; {rule} stands for its id."""
+    words = ["dicomproof", "read", *(str(p) for p in paths), "--only", "{rule}"]
+    words += ["--edition", edition] if edition else []
+    return shown(" ".join(shlex.quote(w) if w != "{rule}" else w for w in words))
