@@ -35,10 +35,7 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "padding": (("LO", "a\0"), ("UI", "1.2\0"), ("CS", "A\0"), ("PN", "a\0"), ("LT", "a\0")),
     "escape": (("LO", "\x1b$B"), ("LT", "a\x1b(J"), ("PN", "\x1b$Ba")),
 }  # fmt: skip
-FREE = {"LO": "00189005", "SH": "00189004", "CS": "00189003", "AE": "00400241", "ST": "00380062", "LT": "00384000",
-        "UI": "00189071", "DS": "00189059", "IS": "00189065", "PN": "0040A123", "DA": "00404011", "TM": "00404010",
-        "AS": "00101010", "DT": "00189074", "UC": "00080119", "UR": "00080121", "US": "00280002", "SQ": "00540220",
-        "FD": "00189073", "UL": "00189099", "AT": "00209165", "OB": "00282000", "OW": "00281408", "UT": "0018998B",
-        "FL": "00189198", "SV": "00720082", "UV": "00720083", "OD": "00720073", "OF": "00720067", "SS": "00189219",
-        "SL": "00186020", "OV": "00720081", "OL": "00720075", "UN": "00991001", "": ""}  # fmt: skip
-"""A tag for what is wrong with a purpose, by VR; data sets of `datasets` do not have these."""
+CREATOR, BLOCK = "FLAWED", "00990010"
+"""The creator of the private block in which faults are planted, and its tag; `datasets` makes none in this group."""
+TAG = "00991001"
+"""The element in which faults are planted: it may have any VR."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.body import Body
 from harness.make.accepts import OFFERED, AcceptCase, accepts
+from harness.make.corpus import corpus
 from suites.web.negotiation.syntax import codec
 from suites.web.negotiation.tables import offers
 from tests.suites.messages import (
@@ -216,6 +219,23 @@ def test_transfer_syntax_parameter() -> None:
     assert said(rule, exchange(answer(406), explicit, facts={"held": True})) is None
     rle = ask(INSTANCE, f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.5")
     assert said(rule, exchange(answer(406), rle, facts=HELD)) is None
+
+
+def test_a_transfer_syntax_named_by_the_parameter() -> None:
+    rule, kind = "negotiation.parameter-names-transfer-syntax", "web.retrieve.parameter-syntax"
+    by_syntax = {s.transfer_syntax: s.part10 for s in corpus(1, "T")}
+    rle, explicit = by_syntax["1.2.840.10008.1.2.5"], by_syntax["1.2.840.10008.1.2.1"]
+    named = f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.5"
+    target = f"{INSTANCE}?accept={quote(named, safe='')}"
+
+    def pair(first: bytes, second: bytes):
+        field = exchange(related([("application/dicom", first)]), ask(INSTANCE, named), step="field")
+        other = exchange(related([("application/dicom", second)]), ask(target, "*/*"), step="parameter")
+        return journey(kind, field, other)
+
+    assert passes(rule, pair(rle, rle))
+    assert fails(rule, pair(rle, explicit))
+    assert said(rule, pair(explicit, explicit)) is None
 
 
 def test_bulk_is_never_implicit() -> None:

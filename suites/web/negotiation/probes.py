@@ -31,6 +31,8 @@ WEIGHED = (
     f"{STRANGE};x=\"a, b\";q=0.7, chemical/x-pdb, {XML};q=0.1",
     f"{JSON};q=0, {XML};q=0.2",
     f"text/csv, */*;q=0.1, {XML};q=0",
+    f"no-type-at-all, {XML};q=0.3, a/b;q=7",
+    f"{JSON}, ;=;, text/",
 )  # fmt: skip
 REFUSED = (
     STRANGE,
