@@ -24,7 +24,7 @@ from harness.context import DEFAULT_EDITION, EDITIONS, Context
 from harness.exchange import Exchange, Journey
 from harness.judge import Judge
 from harness.make.corpus import corpus
-from harness.make.documents import media_directory
+from harness.make.directory import media_directory
 from harness.make.write import without_pixels
 from harness.past import Past
 from harness.record import read

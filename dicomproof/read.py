@@ -31,6 +31,11 @@ from harness.rule import Catalogue, Rule
 from harness.verdict import Exit, Verdict, exit_code
 
 BUDGET = 60.0  # seconds for one file
+# What a reader says where it stopped for its own sake: behind that place nothing was judged.
+BOUNDS = frozenset(
+    {"part10.depth", "part10.too-many", "part10.deflate-bound", "json.depth", "json.too-large", "json.item-depth",
+     "xml.depth", "xml.too-large", "multipart.too-many-parts", "multipart.part-header-too-long"}
+)  # fmt: skip
 
 
 @dataclass
@@ -194,6 +199,9 @@ class _Reading:
             x.forget()
             self._left(why)
             return False
+        if beyond := BOUNDS & _codes(x):
+            names = ", ".join(sorted(beyond))
+            self._left(Unread(taken.name, "in part", f"goes over a bound of ours ({names}) and is judged in part"))
         met = self.judge.see(x)
         if met:
             self.names[x.seq] = taken.name
@@ -241,6 +249,16 @@ def _read_ahead(x: Exchange) -> Unread | None:
     except Exception:  # a reader that breaks is our fault: the rules meet it again, and the judge tells
         return None
     return None
+
+
+def _codes(x: Exchange) -> set[str]:
+    """The codes of all flaws that the readers found in a file."""
+    with contextlib.suppress(Exception):  # as above
+        if x.kind == "file.multipart":
+            return set(x.answer.multipart.flaws.counts) if x.answer.multipart else set()
+        readings = [*x.answer.files, *x.answer.documents, *([x.answer.json] if x.answer.json else [])]
+        return {code for reading in readings for code in reading.flaws.counts}
+    return set()
 
 
 def command(paths: Sequence[Path], edition: str) -> str:

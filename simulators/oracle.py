@@ -6,7 +6,7 @@ Must not know rules, or how the product under test came to its answer.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from harness.context import DEFAULT_EDITION, EDITIONS
 from harness.exchange import Ask
 from harness.wire.uri import Resource
 from simulators.archive.archive import Archive
-from simulators.archive.held import Held, Stored
+from simulators.archive.held import Stored
 from simulators.archive.question import BadValue, Question, Row
 from simulators.web import query
 from simulators.web.report import Problem
@@ -24,6 +24,7 @@ from simulators.web.search import LEVELS, question
 
 CHUNK = 1 << 20
 BATCH = 100  # instances that are stored at once
+NAMED = 1024  # so many answers to retrievals are remembered
 _RETRIEVED = frozenset(
     f"web.retrieve.{what}" for what in ("instances", "metadata", "bulkdata", "pixeldata", "frames", "rendered")
 )
@@ -36,11 +37,13 @@ class Oracle:
         self._folder = tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True)
         self._archive = Archive(Path(self._folder.name))
         self._counts: dict[str, dict[str, int]] | None = None
+        self._named: dict[tuple[str, str, str], list[str]] = {}  # retrievals name few things, each of them often
         self._modern = EDITIONS.index(edition) >= EDITIONS.index("2023e")
 
     def load(self, instances: Iterable[Path | bytes]) -> list[Stored]:
         """Store PS3.10 instances, given as files or octets; the outcome for each, in order."""
         self._counts = None
+        self._named.clear()
         outcomes: list[Stored] = []
         batch = []
         for instance in instances:
@@ -67,7 +70,7 @@ class Oracle:
         if resource.search:
             return self._search(ask, resource)
         if resource.kind in _RETRIEVED:
-            return {"instances": [held.instance for held in self._named(resource)]}
+            return {"instances": self._instances(resource)}
         return None
 
     def close(self) -> None:
@@ -85,21 +88,27 @@ class Oracle:
         try:
             parameters = query.read(ask.query.raw)
             asked = question(parameters, resource.search, resource.study, resource.series, self._modern)
-            asked = replace(asked, offset=0, limit=None)
+            asked = replace(asked, offset=0, limit=None, include=frozenset(), include_all=False, uids_only=True)
             rows = self._archive.search(asked).rows
-            also = self._archive.search(replace(asked, unknown_matches=True)).rows
+            also = self._archive.search(replace(asked, unknown_matches=True)).rows if asked.keys else rows
         except (Problem, BadValue):
             return None  # a request that is to be refused
         if self._counts is None:
-            self._counts = _counts(self._archive.search(Question(LEVELS["instances"])).rows)
+            self._counts = _counts(self._archive.search(Question(LEVELS["instances"], uids_only=True)).rows)
         expected: dict[str, Any] = {"keys": [_key(row) for row in rows]}
         if len(also) > len(rows):
             expected["arguable"] = [key for key in map(_key, also) if key not in expected["keys"]]
         return {**expected, "universe": sorted(self._counts), "counts": self._counts}
 
-    def _named(self, resource: Resource) -> Sequence[Held]:
-        study, series, instance = resource.study, resource.series or None, resource.instance or None
-        return self._archive.select(study, series, instance, metadata=False)
+    def _instances(self, resource: Resource) -> list[str]:
+        named = resource.study, resource.series, resource.instance
+        if named not in self._named:
+            if len(self._named) >= NAMED:
+                self._named.clear()
+            study, series, instance = named
+            held = self._archive.select(study, series or None, instance or None, metadata=False)
+            self._named[named] = [one.instance for one in held]
+        return self._named[named]
 
 
 def _key(row: Row) -> list[str]:

@@ -22,7 +22,17 @@ from harness.make.text_octets import SETS, letters
 from harness.make.tree import BINARY, CHARACTER_SET, PIXELS, Element, Tree
 from harness.make.values import octets, values
 
-__all__ = ["ALL", "Flawed", "datasets", "files", "flawed_json", "flawed_part10", "flawed_xml", "json_texts", "xml_texts"]
+__all__ = [
+    "ALL",
+    "Flawed",
+    "datasets",
+    "files",
+    "flawed_json",
+    "flawed_part10",
+    "flawed_xml",
+    "json_texts",
+    "xml_texts",
+]
 
 ALL = ("LO", "CS", "UI", "US", "PN", "SQ", "DA", "TM", "IS", "DS", "SH", "ST", "LT", "DT", "AS", "AE", "AT", "FL", "FD",
        "OB", "OW", "SL", "SS", "UL", "OD", "OF", "OL", "OV", "SV", "UC", "UN", "UR", "UT", "UV")  # fmt: skip
@@ -66,9 +76,7 @@ def _levels(depth: int, vrs: tuple[str, ...], more: str, most: int, private: boo
 
 
 @st.composite
-def _tree(
-    draw: DrawFn, vrs: tuple[str, ...], more: str, most: int, private: bool, inner: SearchStrategy[Tree]
-) -> Tree:
+def _tree(draw: DrawFn, vrs: tuple[str, ...], more: str, most: int, private: bool, inner: SearchStrategy[Tree]) -> Tree:
     standard = [vr for vr in vrs if tags(vr)]
     made: list[Element] = []
     for vr in draw(st.lists(st.sampled_from(standard), max_size=most)) if standard else []:

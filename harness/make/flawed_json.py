@@ -36,8 +36,8 @@ PLANTED: dict[str, tuple[Planted, ...]] = {
                           (A([("vr", "DS"), ("Value", ["1", ""])]), "/Value/1"), (A([("vr", "AT"), ("Value", [""])]), "/Value/0")),
     "json.value-vr": tuple((A([("vr", vr), ("Value", ["x"])]), "/Value") for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")),
     "json.single-valued": tuple((A([("vr", vr), ("Value", ["a", "b"])]), "/Value") for vr in ("LT", "ST", "UT", "UR")),
-    "json.bulkdata-vr": tuple((A([("vr", vr), URI]), "") for vr in ("LO", "SH", "PN", "SQ", "AT", "UI", "DA", "AE")),
-    "json.inline-vr": tuple((A([("vr", vr), INLINE]), "") for vr in ("LO", "US", "SQ", "FD", "UT")),
+    "json.bulkdata-vr": tuple((A([("vr", vr), URI]), "/BulkDataURI") for vr in ("LO", "SH", "PN", "SQ", "AT", "UI", "DA", "AE")),
+    "json.inline-vr": tuple((A([("vr", vr), INLINE]), "/InlineBinary") for vr in ("LO", "US", "SQ", "FD", "UT")),
     "json.bulkdata-type": tuple((A([("vr", "OB"), ("BulkDataURI", v)]), "/BulkDataURI") for v in (None, [], Token("1"), A([]))),
     "json.bulkdata-uri": tuple((A([("vr", "OB"), ("BulkDataURI", v)]), "/BulkDataURI") for v in ("", "a b", "1:b", "a\\b", "ä", "b\n")),
     "json.inline-type": tuple((A([("vr", "OB"), ("InlineBinary", v)]), "/InlineBinary") for v in (None, ["AAA="], Token("1"))),
@@ -67,11 +67,27 @@ ONE: dict[str, tuple[tuple[str, Any, str], ...]] = {
                           ("FD", Token("1e400"), ""), ("DS", Token("-1e999"), ""), ("US", Token(str(PAST)), "")),
     "json.value-form": (("SV", "x", ""), ("UV", "1.0", ""), ("UV", " 1", "")),
 }  # fmt: skip
-GOOD: dict[str, Any] = {"LO": "x", "PN": A([("Alphabetic", "x")]), "SQ": A([]), "AT": "00100010", "DS": "1", "IS": Token("1")}
+GOOD: dict[str, Any] = {
+    "LO": "x",
+    "PN": A([("Alphabetic", "x")]),
+    "SQ": A([]),
+    "AT": "00100010",
+    "DS": "1",
+    "IS": Token("1"),
+}
 SINGLE = frozenset({"LT", "ST", "UT", "UR"})
 # fault -> names that no attribute has
 NAMES: dict[str, tuple[str, ...]] = {
-    "json.tag-syntax": ("PatientName", "0010001", "001000100", "00100010 ", "(0010,0010)", "", "0010001G", "00100010\n"),
+    "json.tag-syntax": (
+        "PatientName",
+        "0010001",
+        "001000100",
+        "00100010 ",
+        "(0010,0010)",
+        "",
+        "0010001G",
+        "00100010\n",
+    ),
     "json.tag-case": ("0040a123", "7fe00010"),
     "json.group-length": ("00080000", "00990000"),
     "json.group-0002": ("00020010", "00020000"),
@@ -80,16 +96,36 @@ NAMES: dict[str, tuple[str, ...]] = {
     "json.private-element": ("00990001", "0099000F", "00990100", "00990F01"),
     "json.private-creator": ("00991101", "0097FF00"),
 }
+VRS = {"0040A123": "PN", "7FE00010": "OW", "00020010": "UI"}
+HIGH, LOW = "00990030", "00990020"  # two private creators
 TEXT: dict[str, tuple[Callable[[bytes], bytes], ...]] = {
     "json.bom": (lambda text: b"\xef\xbb\xbf" + text,),
-    "json.syntax": (lambda text: text.rstrip()[:-1], lambda text: text + b",", lambda text: b"[1]" + text, lambda text: b""),
+    "json.syntax": (
+        lambda text: text.rstrip()[:-1],
+        lambda text: text + b",",
+        lambda text: b"[1]" + text,
+        lambda text: b"",
+    ),
 }
-TEXT_ONLY = frozenset({"json.bom", "json.syntax", "json.utf8", "json.constant", "json.surrogate", "json.duplicate-name"})
+TEXT_ONLY = frozenset(
+    {"json.bom", "json.syntax", "json.utf8", "json.constant", "json.surrogate", "json.duplicate-name"}
+)
 UNSAYABLE = TEXT_ONLY | {"json.order", "json.private-creator", "json.vr-dictionary", "json.item-depth"}
 """Faults of the octets that are gone once a text is parsed, and those that no JSON Schema can speak of."""
 
 CODES: tuple[str, ...] = tuple(
-    sorted({*PLANTED, *ONE, *NAMES, *TEXT, *UNSAYABLE, "json.root", "json.dataset", *(f"json.value-{kind}" for kind in WRONG)})
+    sorted(
+        {
+            *PLANTED,
+            *ONE,
+            *NAMES,
+            *TEXT,
+            *UNSAYABLE,
+            "json.root",
+            "json.dataset",
+            *(f"json.value-{kind}" for kind in WRONG),
+        }
+    )
 )
 """Every fault that `flawed_json` makes."""
 
@@ -116,7 +152,9 @@ def flawed_json(draw: DrawFn, trees: SearchStrategy[Tree] | None = None, codes: 
     elif code == "json.dataset":
         whole, where = [root, draw(st.sampled_from((None, [], "x", Token("1"))))], "/1"
     else:
-        path, place = draw(st.sampled_from(list(_datasets(root, prefix))))
+        places = list(_datasets(root, prefix))
+        # how deep the bound lies depends on where one begins
+        path, place = places[0] if code == "json.item-depth" else draw(st.sampled_from(places))
         where = path + _plant(draw, code, place)
     octets = octets or (b"" if code == "json.syntax" else render(whole, choose).encode("utf-8"))
     if code == "json.utf8":
@@ -137,7 +175,7 @@ def _plant(draw: DrawFn, code: str, place: Object) -> str:
     """Put the fault into a data set, and say where in it."""
     if code in NAMES:
         name = draw(st.sampled_from(NAMES[code]))
-        place.plant(name, A([("vr", "UL" if name.endswith("0000") else "LO")]))
+        place.plant(name, A([("vr", "UL" if name.endswith("0000") else VRS.get(name.upper(), "LO"))]))
         return "/" + name
     if code in ("json.order", "json.duplicate-name", "json.vr-dictionary"):
         return _misplaced(draw, code, place)
@@ -148,16 +186,13 @@ def _plant(draw: DrawFn, code: str, place: Object) -> str:
 
 
 def _misplaced(draw: DrawFn, code: str, place: Object) -> str:
+    vr = draw(st.sampled_from(("SH", "SQ", "OB"))) if code == "json.vr-dictionary" else "LO"
+    place.plant(HIGH, A([("vr", vr)]))
     if code == "json.vr-dictionary":
-        place.plant("0040A123", A([("vr", draw(st.sampled_from(("LO", "SQ", "OB"))))]))
-        return "/0040A123"
-    name = draw(st.sampled_from(("0040A123", "00200052")))
-    place.plant(name, A([("vr", "PN" if name == "0040A123" else "UI")]))
-    if code == "json.duplicate-name":
-        place.plant(name, place.get(name), after=draw(st.sampled_from(place.names())))
-        return "/" + name
-    place.plant("00080013", A([("vr", "TM")]), after=name)
-    return "/00080013"
+        return "/" + HIGH
+    second = HIGH if code == "json.duplicate-name" else LOW
+    place.plant(second, A([("vr", "LO")]), after=HIGH)
+    return "/" + second
 
 
 def _content(draw: DrawFn, code: str) -> Planted:

@@ -67,7 +67,9 @@ def _date() -> SearchStrategy[str]:
 
 def _time() -> SearchStrategy[str]:
     whole = st.times().map(lambda t: t.strftime("%H%M%S.%f"))
-    return st.one_of(st.builds(lambda text, size: text[:size], whole, st.sampled_from([2, 4, 6, 8, 13])), st.just("235960"))
+    return st.one_of(
+        st.builds(lambda text, size: text[:size], whole, st.sampled_from([2, 4, 6, 8, 13])), st.just("235960")
+    )
 
 
 def _moment() -> SearchStrategy[str]:

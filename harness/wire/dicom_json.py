@@ -15,6 +15,7 @@ from harness.body import Body
 from harness.wire import json_text, vr
 from harness.wire.flaw import Flaws
 from harness.wire.json_text import Doubled, Real
+from harness.wire.remember import remembered
 
 DataSet = Mapping[str, Any]  # "00100010" -> {"vr": "PN", "Value": [...]}, as it was read
 
@@ -96,6 +97,7 @@ class Reading:
     flaws: Flaws = field(default_factory=Flaws)
 
 
+@remembered
 def read(body: Body) -> Reading:
     """Read a whole JSON text in bounded depth and size."""
     flaws = Flaws()

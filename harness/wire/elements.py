@@ -30,7 +30,7 @@ CODES: dict[str, str] = {
     "part10.delimiter-missing": "What has undefined length is closed by its delimitation item (PS3.5 7.5.1, 7.5.2).",
     "part10.item-expected": "A sequence is made of items (PS3.5 7.5.1).",
     "part10.depth": "Sequences nest at most 64 deep, our bound.",
-    "part10.too-many": "A data set has at most 2000000 elements, items and fragments, our bound.",
+    "part10.too-many": "A data set has at most 700000 elements, items and fragments, our bound.",
     "part10.group-0000": "No command element stands in a data set (PS3.5 7.1).",
     "part10.group-0002": "No File Meta Information stands in a data set (PS3.10 7.1).",
     "part10.group-length": "Group lengths outside groups 0000 and 0002 are retired (PS3.5 7.2).",
@@ -46,16 +46,17 @@ CODES: dict[str, str] = {
 NOTES = frozenset({"part10.group-length"})
 
 DEEPEST = 64
-MOST = 2_000_000  # elements, items and fragments together
+MOST = 700_000  # elements, items and fragments together
 SHORT = 64 << 10  # values up to this many octets are looked into
 UNDEFINED = 0xFFFFFFFF
 WINDOW = 64 << 10
 _LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+_FIXED = frozenset({"AS", "DA"})  # strings whose values have no room for a space
 _TABLE = 1 << 20  # octets of an offset table that are looked into
 _PIXELS = "7FE00010"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Element:
     """One data element. `tag` is eight upper-case hex digits. Exactly one of `value` (in place), `items`
     (a sequence) and `fragments` (encapsulated pixel data, the first one is the Basic Offset Table) is set."""
@@ -445,6 +446,8 @@ def _faults(code: str, octets: bytes, charsets: tuple[str, ...]) -> Iterator[tup
     """(kind, got, want) of the values of a string VR in a value field with its padding."""
     if code == "UI" and octets.endswith(b"\0"):
         octets = octets[:-1]
+    if code in _FIXED and octets.endswith(b" ") and not len(octets) & 1:
+        octets = octets[:-1]  # an even number of values with a backslash between is odd (PS3.5 6.2, 6.4)
     if code not in charset.EXTENDED:
         text: str | None = octets.decode("latin-1")
     elif charsets and not charset.known(charsets):

@@ -17,6 +17,7 @@ from pydicom.datadict import keyword_for_tag
 from harness.body import Body
 from harness.wire import vr
 from harness.wire.flaw import Flaws
+from harness.wire.remember import remembered
 
 CODES: dict[str, str] = {
     "xml.syntax": "The octets are one well-formed XML document (XML 1.0).",
@@ -132,6 +133,7 @@ class Reading:
     flaws: Flaws = field(default_factory=Flaws)
 
 
+@remembered
 def read(body: Body) -> Reading:
     """Read a whole document in bounded depth and size; nothing outside it is ever fetched."""
     flaws = Flaws()
@@ -386,6 +388,7 @@ class _Walk:
         self._sequence([self._name(child) for child in found], _COMPONENTS, "xml.person-name-component", where)
         parts: dict[str, str] = {}
         for child in found:
+            self._only(child, f"{where}/{self._name(child)}", set())
             text = self._text(child, f"{where}/{self._name(child)}")
             if "^" in text or "=" in text:
                 self.flaws.add("xml.person-name-delimiter", where, ascii(text[:80]), "no '^' and no '='")

@@ -13,6 +13,7 @@ from harness.wire import elements
 from harness.wire.difference import Difference, difference
 from harness.wire.elements import DataSet, Element, Syntax, read_dataset
 from harness.wire.flaw import Flaws
+from harness.wire.remember import remembered
 
 __all__ = ["CODES", "NOTES", "DataSet", "Difference", "Element", "Reading", "difference", "read", "syntax_of"]
 
@@ -36,7 +37,7 @@ CODES: dict[str, str] = {
     "part10.deflate": "The octets of a deflated data set are a deflate stream (PS3.5 A.5; RFC 1951).",
     "part10.deflate-wrapped": "A deflate stream has no zlib or gzip wrapper (PS3.5 A.5; RFC 1951).",
     "part10.deflate-rest": "Nothing but one NUL of padding follows the deflate stream (PS3.5 A.5).",
-    "part10.deflate-bound": "A deflated data set unfolds to at most 256 MiB, our bound.",
+    "part10.deflate-bound": "A deflated data set unfolds to at most 64 MiB, our bound.",
 }
 NOTES = elements.NOTES | {"part10.syntax-unknown"}
 
@@ -61,7 +62,7 @@ _LOST = {
         "too-many",
     )
 }
-UNFOLDED = 256 << 20
+UNFOLDED = 64 << 20
 _PREFIX = b"DICM"
 
 
@@ -87,6 +88,7 @@ def syntax_of(uid: str) -> Syntax:
     return Syntax(encapsulated=True if uid.startswith(_ENCAPSULATED) else None)
 
 
+@remembered
 def read(body: Body) -> Reading:
     """Read a whole PS3.10 file in bounded depth and memory; long values stay where they are."""
     flaws = Flaws()

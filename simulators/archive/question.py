@@ -39,6 +39,7 @@ class Question:
     `include` holds tag paths beyond the attributes that are always returned, `include_all` asks for all of them.
     `empty_value` and `multiple_value` turn on PS3.4 C.2.2.2.7 and C.2.2.2.8. `fuzzy` changes nothing here:
     names are matched literally, and whoever answers says so. `timezone` is a value of (0008,0201), "+0100", or "".
+    With `uids_only` rows have no elements, which is faster where nobody reads them.
     With `unknown_matches` an attribute without a value matches every key (PS3.4 C.2.2.1.2 and C.2.2.1.3).
     """
 
@@ -55,6 +56,7 @@ class Question:
     limit: int | None = None
     timezone: str = ""
     unknown_matches: bool = False
+    uids_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,8 @@ class _Plan:
     def _wanted(self) -> tuple[dict[str, bool], dict[str, set[TagPath]]]:
         """Tags of a row and whether they stand there when nothing is known; for sequences the paths within."""
         levels, question = self.question.levels, self.question
+        if question.uids_only:
+            return {}, {}
         wanted = dict.fromkeys((tag for level in levels for tag in IF_KNOWN[level]), False)
         wanted.update(dict.fromkeys((tag for level in levels for tag in ALWAYS[level]), True))
         above = (STUDY_UID, SERIES_UID)[: LEVELS.index(self.lowest)]

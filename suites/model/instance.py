@@ -100,7 +100,7 @@ file = of_codes(
     cites="PS3.10 7.1; PS3.18 8.7.3.1",
     verifies="PS3.18-8.7.3.1-1",
     when=_always,
-    says="application/dicom is a PS3.10 file: a preamble, DICM, File Meta Information and a data set.",
+    says="What is called application/dicom is a PS3.10 file: a preamble, DICM, File Meta Information and a data set.",
 )
 
 

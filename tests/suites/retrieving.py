@@ -12,6 +12,7 @@ from typing import Any
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
+from pydicom.uid import UID
 
 import suites.model.instance
 import suites.model.json.structure
@@ -80,8 +81,8 @@ def _item(instance: str) -> Dataset:
 def part10(ds: Dataset, syntax: str = EXPLICIT) -> bytes:
     ds = copy.deepcopy(ds)
     ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = syntax
-    ds.file_meta.ImplementationClassUID = "1.2.9"
+    ds.file_meta.TransferSyntaxUID = UID(syntax)
+    ds.file_meta.ImplementationClassUID = UID("1.2.9")
     out = io.BytesIO()
     dcmwrite(out, ds, enforce_file_format=True)
     return out.getvalue()

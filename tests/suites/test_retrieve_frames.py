@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import RLELossless
+from pydicom.uid import UID, RLELossless
 
 from harness.body import Body
 from harness.exchange import Answer, Exchange
@@ -118,8 +118,8 @@ def coded(fragments_per_frame: int = 1) -> Dataset:
     ds = r.dataset(1, NumberOfFrames=2)
     ds.PixelData = np.array([[0] * 24, [257] * 24], dtype="<u2").tobytes()
     ds["PixelData"].VR = "OW"
-    ds.file_meta = Dataset()
-    ds.file_meta.TransferSyntaxUID = r.EXPLICIT
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = UID(r.EXPLICIT)
     ds.compress(RLELossless, generate_instance_uid=False)
     from pydicom.encaps import generate_frames
 

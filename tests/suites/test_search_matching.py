@@ -187,6 +187,12 @@ def test_sequence_keys_meet_in_one_item(step: str, procedure: str, right: bool) 
     assert (judged("search.sequence", x(target, [series(x00400275=REQUESTS)])) == []) is right
 
 
+def test_an_asterisk_below_a_sequence_matches_where_there_is_no_item() -> None:
+    target = f"studies/{S1}/series?{STEP}=*&{PROCEDURE}="
+    assert judged("search.sequence", x(target, [series(x00400275=value("SQ"))])) is None
+    assert judged("search.sequence", x(f"{target}2", [series(x00400275=value("SQ"))])) != []
+
+
 def test_empty_value_since_2023e() -> None:
     target = "studies?AccessionNumber=%22%22&emptyvaluematching=true"
     assert judged("search.empty-value", x(target, [study(x00080050=value("SH"))])) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.exchange import Exchange
 from harness.rule import CATALOGUE, At, Mutant
 from harness.wire import native_xml
 from suites.model.xml import LEGAL, RULE_OF
@@ -45,7 +46,7 @@ def test_every_code_belongs_to_exactly_one_rule() -> None:
     assert all(rule in CATALOGUE.rules for rule in RULE_OF.values())
 
 
-def shown(document: bytes) -> r.Exchange:
+def shown(document: bytes) -> Exchange:
     return exchange(TARGET, r.multipart([("application/dicom+xml", "", document)], "application/dicom+xml"), XML)
 
 

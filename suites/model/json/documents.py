@@ -53,9 +53,9 @@ class _Features:
 _FEATURES = _Features()
 
 
-def _collect(dataset: Any, found: set[str]) -> None:
+def _collect(dataset: Any, found: set[str], depth: int = 0) -> None:
     """Words for what occurs: VRs that have a Value, members, and a few traits."""
-    if not isinstance(dataset, Mapping):
+    if not isinstance(dataset, Mapping) or depth > dicom_json.DEEPEST:
         return
     if len(dataset) > 1:
         found.add("several")
@@ -69,10 +69,10 @@ def _collect(dataset: Any, found: set[str]) -> None:
         if attribute.keys() <= {"vr"}:
             found.add("empty")
         elif "Value" in attribute:
-            _collect_values(str(attribute.get("vr")), attribute["Value"], found)
+            _collect_values(str(attribute.get("vr")), attribute["Value"], found, depth)
 
 
-def _collect_values(vr: str, values: Any, found: set[str]) -> None:
+def _collect_values(vr: str, values: Any, found: set[str], depth: int) -> None:
     found.update(("Value", vr))
     if not isinstance(values, list):
         return
@@ -81,7 +81,7 @@ def _collect_values(vr: str, values: Any, found: set[str]) -> None:
     if len(values) > 1:
         found.add("many")
     for value in values if vr == "SQ" else ():
-        _collect(value, found)
+        _collect(value, found, depth + 1)
 
 
 def occurs(*features: str) -> Callable[[Exchange], bool]:

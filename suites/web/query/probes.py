@@ -117,10 +117,13 @@ def encoding(web: Web) -> None:
                   f"%50atient%49D={quote(value, safe='')}&{scope}"]  # fmt: skip
         _compared(web, "web.search.query-encoding", "studies", f"PatientID={quote(value, safe='-._~')}&{scope}", others)
     for tag, keyword in (("00100020", "PatientID"), ("00200010", "StudyID"), ("00100010", "PatientName")):
-        for study in [s for s in web.holding.studies if _reserved(s.attribute(tag))][:2]:
-            query = f"{keyword}={quote(study.attribute(tag), safe='-._~')}"
-            about = {"finds": study.study, "form": f"{keyword}={study.attribute(tag)}"}
-            web.get(f"studies?{query}&StudyInstanceUID={study.study}", facts=about)
+        # of a name the first component group: which groups a match takes in is another matter (PS3.4 C.2.2.2.1)
+        values = [(s, s.attribute(tag).split("=")[0] if tag == "00100010" else s.attribute(tag))
+                  for s in web.holding.studies]  # fmt: skip
+        for study, value in [pair for pair in values if _reserved(pair[1])][:2]:
+            about = {"finds": study.study, "form": f"{keyword}={value}"}
+            query = f"{keyword}={quote(value, safe='-._~')}&StudyInstanceUID={study.study}"
+            web.get(f"studies?{query}", facts=about)
 
 
 def _reserved(value: str) -> bool:

@@ -19,6 +19,7 @@ from suites.web.retrieve.reading import DEFLATED, EXPLICIT_BE, EXPLICIT_LE, IMPL
 
 NATIVE = frozenset({EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE, DEFLATED})
 PIXELS = ("7FE00010", "7FE00008", "7FE00009")
+MOST = 4096  # frames and fragments that are told apart by an offset table
 LARGEST = 16 << 20  # octets of a frame that are compared
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
@@ -123,7 +124,7 @@ def streams(kept: Kept) -> Sequence[bytes] | None:
 
 def _by_offsets(table: Body, fragments: Sequence[Body], frames: int) -> Sequence[bytes] | None:
     """Frames of several fragments, told apart by the Basic Offset Table (PS3.5 A.4)."""
-    if table.size != 4 * frames:
+    if table.size != 4 * frames or frames > MOST or len(fragments) > MOST:
         return None
     octets = table.bytes()
     offsets = [int.from_bytes(octets[at : at + 4], "little") for at in range(0, len(octets), 4)]

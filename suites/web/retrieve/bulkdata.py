@@ -18,7 +18,7 @@ from suites.web.retrieve import asked_frames
 from suites.web.retrieve.asked_frames import NATIVE, PIXELS, geometry
 from suites.web.retrieve.bend import metadata_changed, octets_changed, parts_changed
 from suites.web.retrieve.compare import little_endian
-from suites.web.retrieve.decoded import gray_frame
+from suites.web.retrieve.decoded import gray_frames
 from suites.web.retrieve.reading import (
     LOSSY,
     OCTETS,
@@ -34,12 +34,13 @@ from suites.web.retrieve.reading import (
 )
 
 LARGEST = 64 << 20
+DEEPEST = 64  # levels of sequences
 Step = tuple[str, ...]
 
 
 def references(row: Mapping[str, Any], path: Step = ()) -> Iterator[tuple[Step, str]]:
     """Every BulkDataURI of a data set with its path: tags and item numbers by turns, ("00880200", "0", "7FE00010")."""
-    for tag, attribute in row.items():
+    for tag, attribute in row.items() if len(path) <= 2 * DEEPEST else ():
         if not isinstance(attribute, Mapping):
             continue
         if isinstance(attribute.get("BulkDataURI"), str):
@@ -162,8 +163,8 @@ def _wanted(j: Journey, x: Exchange) -> bytes | None:
 
 def _decoded(kept: Kept) -> bytes | None:
     """Native pixel data that an independent decoder makes of what was stored compressed; None when it cannot tell."""
-    frames = [gray_frame(kept, number) for number in range(1, asked_frames.count(stored(kept).dataset) + 1)]
-    return b"".join(f for f in frames if f) if frames and all(frames) else None
+    frames = gray_frames(kept)
+    return b"".join(frames) if frames and kept.transfer_syntax not in NATIVE else None
 
 
 def _retrieved(j: Journey) -> Iterator[Reading]:

@@ -12,9 +12,9 @@ from harness.exchange import Answer, Exchange
 from harness.past import SOP_INSTANCE
 from harness.rule import ORACLE, RELATION, Finding, rule
 from suites.web.retrieve import asked_frames
-from suites.web.retrieve.asked_frames import NATIVE, count, native, streams
+from suites.web.retrieve.asked_frames import NATIVE, native, streams
 from suites.web.retrieve.bend import files_changed, octets_changed, parts_changed
-from suites.web.retrieve.decoded import gray_frame
+from suites.web.retrieve.decoded import gray_frame, gray_frames
 from suites.web.retrieve.reading import COMPRESSED, EXPLICIT_BE, IMPLICIT_LE, OCTETS, Piece, files, got, past_of, pieces
 from suites.web.retrieve.shown_frames import (
     FRAMES,
@@ -115,9 +115,9 @@ def _decoded_files(x: Exchange) -> Iterator[tuple[Piece, int, bytes, bytes]]:
         kept = past_of(x).get(reading.dataset.text(SOP_INSTANCE))
         if kept is None or kept.transfer_syntax in NATIVE or reading.transfer_syntax not in NATIVE:
             continue
-        for number in range(1, count(reading.dataset) + 1):
-            frame, wanted = native(reading, number), gray_frame(kept, number)
-            if frame is not None and wanted is not None:
+        for number, wanted in enumerate(gray_frames(kept), 1):
+            frame = native(reading, number)
+            if frame is not None:
                 yield piece, number, frame, wanted
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.exchange import Answer, Ask, Exchange
 from harness.past import SOP_INSTANCE, Kept
-from harness.rule import DOOR, RELATION, Door, Finding, rule
+from harness.rule import DOOR, RELATION, SHOULD, Door, Finding, rule
 from harness.wire import dicom_json
 from suites.web.retrieve import compare, permitted
 from suites.web.retrieve.bend import metadata_changed, parts_changed, with_accept
@@ -231,6 +231,7 @@ def counts_are_in_it(x: Exchange) -> Answer | None:
     "retrieve.metadata-without-pixel-data",
     cites="PS3.18 10.4.1.1.2; 10.4.1.1.6",
     verifies="PS3.18-10.4.3.3.2-1",
+    level=SHOULD,  # replacing values by URIs is permitted, not demanded (10.4.3.3.2)
     on=METADATA,
     when=lambda x: got(x) and any(tag in row for _, row in datasets(x.answer) for tag in PIXEL_DATA),
     says="Pixel data is bulk data: metadata refers to it and does not contain it.",

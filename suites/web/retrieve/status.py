@@ -51,9 +51,14 @@ def _refusal(x: Exchange, *wanted: int, policy: str = "") -> Iterator[Finding]:
 # --- what is held ------------------------------------------------------------------------------------------------
 
 
+def _exists(x: Exchange) -> bool:
+    """It was stored before, or the target itself showed it to the probe."""
+    return bool(held(x)) or bool(x.facts.get("held"))
+
+
 def _obliged(x: Exchange) -> bool:
     """The resource exists and the request accepts a type that every origin server has to offer for it."""
-    if not plain_get(x) or not held(x) or _class(x) == 3:
+    if not plain_get(x) or not _exists(x) or _class(x) == 3:
         return False
     if x.kind == "web.retrieve.instances":
         return asks_type(x, RELATED, DICOM)
@@ -82,7 +87,8 @@ def held_is_200(x: Exchange) -> Iterator[Finding]:
 def _only_lossy(x: Exchange) -> bool:
     """Pixel data is only there in lossy form, which need not be had in another syntax (8.7.3.4 Note 2)."""
     named = any("transfer-syntax" in r.parameters for r in x.ask.accept.ranges)
-    return (named or x.kind.endswith("frames")) and any(k.transfer_syntax in LOSSY for k in held(x))
+    lossy = any(k.transfer_syntax in LOSSY for k in held(x)) or not held(x)  # of what was found nothing is known
+    return (named or x.kind.endswith("frames")) and lossy
 
 
 @held_is_200.mutant
@@ -308,7 +314,7 @@ def _offers_nothing(x: Exchange) -> bool:
     cites="PS3.18 8.7.8.1; 10.4.3.1",
     verifies="PS3.18-10.4.3.1-5",
     on="web.retrieve.instances|web.retrieve.metadata|web.retrieve.frames",
-    when=lambda x: x.ask.method == "GET" and _offers_nothing(x) and (bool(held(x)) or bool(x.facts.get("held"))),
+    when=lambda x: x.ask.method == "GET" and _offers_nothing(x) and _exists(x),
     says="A request that accepts only types nobody offers is answered 406.",
 )
 def unacceptable_is_406(x: Exchange) -> Iterator[Finding]:
@@ -351,7 +357,7 @@ def _only_single(x: Exchange) -> bool:
     cites="PS3.18 10.4.4 Note 3",
     verifies=("PS3.18-10.4.4-2", "PS3.18-10.4.4-4"),
     on="web.retrieve.instances",
-    when=lambda x: x.ask.method == "GET" and x.resource.level in MANY and _only_single(x) and bool(held(x)),
+    when=lambda x: x.ask.method == "GET" and x.resource.level in MANY and _only_single(x) and _exists(x),
     says="A study or series asked for as one application/dicom file is answered 406.",
 )
 def single_part_of_many_is_406(x: Exchange) -> Iterator[Finding]:

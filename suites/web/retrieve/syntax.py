@@ -191,7 +191,7 @@ def parameter_says_another(x: Exchange) -> Answer | None:
     verifies="PS3.18-10.4.4-2",
     on=INSTANCES,
     when=lambda x: got(x) and x.answer.type == DICOM,
-    says="application/dicom without multipart is one file of one instance, and only for an instance resource.",
+    says="A single application/dicom file is one instance, and only an instance resource is sent so.",
 )
 def single_part_is_one_instance(x: Exchange) -> Iterator[Finding]:
     if x.resource.level != "instance":

@@ -71,10 +71,15 @@ def _words(key: Key) -> list[str]:
 
 def _items(row: Mapping[str, Any], keys: Sequence[Key], depth: int) -> Fit:
     """At least one item meets every key below the sequence at this depth of their paths (C.2.2.2.6)."""
-    if all(key.universal for key in keys):
+    if all(_anything(key) for key in keys):
         return True
     items = [item for item in dicom_json.values(row, keys[0].tags[depth]) if isinstance(item, Mapping)]
     return fits.either([_item(item, keys, depth + 1) for item in items])
+
+
+def _anything(key: Key) -> bool:
+    """Universal Matching, or the asterisk that is equivalent to it (C.2.2.2.3, C.2.2.2.4)."""
+    return key.universal or (not key.value.strip("*") and fits.wild(key.vr, key.value))
 
 
 def _item(item: Mapping[str, Any], keys: Sequence[Key], depth: int) -> Fit:
@@ -83,7 +88,7 @@ def _item(item: Mapping[str, Any], keys: Sequence[Key], depth: int) -> Fit:
         if len(key.tags) - depth > 1:
             outcome.append(_items(item, [key], depth))
         elif key.tags[depth] not in item:
-            outcome.append(True if key.universal else None)
+            outcome.append(True if _anything(key) else None)
         else:
             kind = UID_LIST if key.vr == "UI" else SINGLE
             outcome.append(_attribute(kind, key, texts(item, key.tags[depth])))
@@ -102,7 +107,7 @@ def criteria(x: Exchange) -> list[Criterion]:
     for tag in dict.fromkeys(k.tags[0] for k in keys if len(k.tags) > 1):
         group = tuple(k for k in keys if len(k.tags) > 1 and k.tags[0] == tag)
         loose = any(_kind(x, key) in (EMPTY, MULTIPLE) for key in group)
-        made.append(Criterion(UNIVERSAL if all(k.universal for k in group) else SEQUENCE, group, loose))
+        made.append(Criterion(UNIVERSAL if all(_anything(k) for k in group) else SEQUENCE, group, loose))
     for key in keys:
         if key.path not in taken and len(key.tags) == 1:
             made.append(Criterion(_kind(x, key), (key,), _arguable(x, key, zoned)))
@@ -121,7 +126,7 @@ def _kind(x: Exchange, key: Key) -> str:
         return EMPTY
     if key.vr != "UI" and performs(x, "multiplevaluematching") and (len(key.values) > 1 or "\\" in key.value):
         return MULTIPLE
-    if key.universal or (key.value == "*" and fits.wild(key.vr, key.value)):
+    if _anything(key):
         return UNIVERSAL
     if key.vr == "UI":
         return UID_LIST if len(key.values) > 1 else SINGLE

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from harness.exchange import Answer, Exchange, Journey
-from harness.rule import RELATION, Finding, journey, rule
+from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from harness.wire import dicom_json
 from harness.wire.dicom_json import DataSet
 from suites.web.search.broken import Row, each, with_tag, without_tag
@@ -175,16 +175,18 @@ def _followed(x: Exchange) -> bool:
     return found(x) and bool(url_of((rows(x) or ({},))[0]))
 
 
-@retrieve_url_works.mutant
-def urls_lead_nowhere(x: Exchange) -> Answer | None:
+@retrieve_url_works.mutant(at=DOOR)
+def urls_lead_nowhere(ask: Ask, door: Door) -> Answer:
     """Retrieve URLs lead below a path that is not served."""
-    return each(x, lambda row: _rewritten(row, "/studies/", "/gone/studies/"))
+    answer = door(ask)
+    return each(Exchange(0, ask, answer), lambda row: _rewritten(row, "/studies/", "/gone/studies/")) or answer
 
 
-@retrieve_url_works.mutant(defects="M-QI-37")
-def urls_name_what_is_not_held(x: Exchange) -> Answer | None:
+@retrieve_url_works.mutant(at=DOOR, defects="M-QI-37")
+def urls_name_what_is_not_held(ask: Ask, door: Door) -> Answer:
     """The last digit of every Retrieve URL is missing."""
-    return each(x, lambda row: with_tag(URL, "UR", url_of(row)[:-1])(row) if url_of(row) else row)
+    answer = door(ask)
+    return each(Exchange(0, ask, answer), lambda row: with_tag(URL, "UR", url_of(row)[:-1])(row)) or answer
 
 
 @journey(

@@ -40,11 +40,11 @@ def frames(web: Web) -> None:
 
 
 def _lists(count: int) -> list[str]:
-    """The last frame, a list that leaves one out, and all of a few."""
+    """The first frame, a list that leaves one out, and all of a few."""
     if count < 2:
         return ["1"]
     some = "1,3" if count > 2 else "1,2"
-    return [str(count), some, ",".join(map(str, range(1, min(count, 8) + 1)))]
+    return ["1", some, ",".join(map(str, range(1, min(count, 8) + 1)))]
 
 
 @probe("retrieve.no-frames", provokes=(FRAMES,))

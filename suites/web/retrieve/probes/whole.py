@@ -17,6 +17,7 @@ from suites.web.retrieve.reading import datasets, pieces
 SINGLE = "application/dicom"
 EXPLICIT = f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.1"
 ANY = f"{DICOM}; transfer-syntax=*"
+HELD = {"held": True}  # the target holds it: we loaded it, or the target showed it
 
 
 @probe("retrieve.two-of-them", provokes=("web.retrieve.ground", "web.retrieve.instances", "web.retrieve.metadata"))
@@ -39,36 +40,38 @@ def two_of_them(web: Web) -> None:
 def whole_instances(web: Web) -> None:
     """Studies, series and instances of every kind, in the default and in other transfer syntaxes."""
     for study in studies(web, 20):
-        web.get(path(study), DICOM)
+        web.get(path(study), DICOM, facts=HELD)
     for several in (*studies(web, 1), *web.holding.series[:1]):
-        web.get(path(several), SINGLE)
+        web.get(path(several), SINGLE, facts=HELD)
     for series in web.holding.series[:2]:
-        web.get(path(series), DICOM)
+        web.get(path(series), DICOM, facts=HELD)
     for instance in instances(web, 4):
-        web.get(path(instance), DICOM)
+        web.get(path(instance), DICOM, facts=HELD)
     for instance in by_syntax(web, 8):
-        web.get(path(instance), ANY)
+        web.get(path(instance), ANY, facts=HELD)
         if instance.transfer_syntax:
-            web.get(path(instance), f"{DICOM}; transfer-syntax={instance.transfer_syntax}")
+            web.get(path(instance), f"{DICOM}; transfer-syntax={instance.transfer_syntax}", facts=HELD)
     for instance in by_syntax(web, 3):
-        web.get(path(instance), EXPLICIT)
-        web.get(path(instance), SINGLE)
+        web.get(path(instance), EXPLICIT, facts=HELD)
+        web.get(path(instance), SINGLE, facts=HELD)
     for instance in web.holding.instances[:1]:
-        web.get(path(instance), "*/*")
+        web.get(path(instance), "*/*", facts=HELD)
 
 
 @probe("retrieve.metadata", provokes=("web.retrieve.metadata",))
 def some_metadata(web: Web) -> None:
     """The metadata of a series, and of an instance by field and by parameter."""
     for series in web.holding.series[:2]:
-        web.get(path(series, "/metadata"))
+        web.get(path(series, "/metadata"), facts=HELD)
     for instance in web.holding.instances[:1]:
         target = path(instance, "/metadata")
-        web.get(target, "*/*")
-        web.get(f"{target}?accept=application/dicom%2Bjson", f"{JSON}, {XML}")
-        web.get(f"{target}?accept=multipart/related%3B%20type%3D%22application/dicom%2Bxml%22", f"{JSON}, {XML}")
-        web.get(target, headers=[("Accept-Charset", "utf-8")])
-        web.get(f"{target}?charset=UTF-8")
+        web.get(target, "*/*", facts=HELD)
+        web.get(f"{target}?accept=application/dicom%2Bjson", f"{JSON}, {XML}", facts=HELD)
+        web.get(
+            f"{target}?accept=multipart/related%3B%20type%3D%22application/dicom%2Bxml%22", f"{JSON}, {XML}", facts=HELD
+        )
+        web.get(target, headers=[("Accept-Charset", "utf-8")], facts=HELD)
+        web.get(f"{target}?charset=UTF-8", facts=HELD)
 
 
 @probe("retrieve.metadata-forms", provokes=("web.retrieve.forms", "web.retrieve.metadata"))
@@ -76,16 +79,16 @@ def metadata_forms(web: Web) -> None:
     """The metadata of studies in JSON and in XML, and of some instances alone and with their series and study."""
     for study in studies(web, 20):
         with web.journey("web.retrieve.forms"):
-            web.get(path(study, "/metadata"), step="json")
-            web.get(path(study, "/metadata"), XML, step="xml")
+            web.get(path(study, "/metadata"), step="json", facts=HELD)
+            web.get(path(study, "/metadata"), XML, step="xml", facts=HELD)
     whole = {s.study for s in studies(web, 20)}
     for instance in instances(web, 4):
         with web.journey("web.retrieve.forms"):
-            web.get(path(instance, "/metadata"), step="json")
-            web.get(path(instance), DICOM, step="instance")
-            web.get(f"studies/{instance.study}/series/{instance.series}/metadata", step="above")
+            web.get(path(instance, "/metadata"), step="json", facts=HELD)
+            web.get(path(instance), DICOM, step="instance", facts=HELD)
+            web.get(f"studies/{instance.study}/series/{instance.series}/metadata", step="above", facts=HELD)
             if instance.study in whole:
-                web.get(f"studies/{instance.study}/metadata", step="above")
+                web.get(f"studies/{instance.study}/metadata", step="above", facts=HELD)
 
 
 @probe("retrieve.locations", provokes=("web.retrieve.location", "web.retrieve.instances"))
