@@ -38,7 +38,7 @@ def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
     judge = Judge(
         catalogue,
         Context(edition=edition, policies=dict(run.header["policies"])),
-        select(catalogue, only),
+        select(catalogue, only, "file" if run.header["mode"] == "read" else "web"),
         claims=_claims(run),
         waivers=[Waiver.from_json(w) for w in run.header["waivers"]],
         today=datetime.datetime.fromisoformat(run.header["started"]).date(),

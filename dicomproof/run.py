@@ -86,14 +86,19 @@ def check(target: Target, options: Options, events: Events | None = None) -> Res
         return run.whole()
 
 
-def select(catalogue: Catalogue, only: str) -> list[Rule[Any]]:
-    """The rules asked for, and the grounds that their content needs; UsageError when nothing fits."""
-    chosen = catalogue.select(only)
+def select(catalogue: Catalogue, only: str, about: str = "web") -> list[Rule[Any]]:
+    """The rules asked for, and the grounds that their content needs; UsageError when nothing fits.
+
+    `about`: the first word of the kinds that can occur in the run, "web" for exchanges, "file" for files.
+    """
+    chosen = [r for r in catalogue.select(only) if any(w.split(".")[0] == about for w in r.on.split("|"))]
     if not chosen:
         raise UsageError(
             f"No rule fits --only {only!r}. It takes an id, a glob such as 'search.*', a service or a clause such as "
             "'PS3.18 10.6'; `dicomproof rules` lists them."
         )
+    if about != "web":
+        return chosen
     content = [r for r in chosen if r.content]
     services = {w.split(".")[1] for r in content for w in r.on.split("|") if "." in w}
     if any("." not in w for r in content for w in r.on.split("|")):

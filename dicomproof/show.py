@@ -115,9 +115,7 @@ def files(console: Console) -> Iterator[read.Events]:
         yield read.Events(on_file, on_unread)
 
 
-def summary(
-    console: Console, verdicts: Sequence[Verdict], again: str, names: Mapping[int, str] | None = None
-) -> None:
+def summary(console: Console, verdicts: Sequence[Verdict], again: str, names: Mapping[int, str] | None = None) -> None:
     """The verdict by service, then the worst findings, each with the command that shows it again.
 
     `names`: what to call an exchange, where it has a better name than its number.

@@ -6,10 +6,10 @@ Must not know rules, targets, probes, simulators, or which side is under test.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness.body import EMPTY, Body
 from harness.wire import coding, dicom_json, media, multipart, native_xml, part10, uri
@@ -89,6 +89,28 @@ class Headers:
         return len(self.fields)
 
 
+Subject = TypeVar("Subject")
+View = TypeVar("View")
+_VIEWS = "views"
+
+
+def view(reckon: Callable[[Subject], View]) -> Callable[[Subject], View]:
+    """Decorates what several rules ask of one exchange, question or answer: reckoned once, until it is forgotten.
+
+    The outcome is shared, so nobody may change it; a generator would be used up by the first who asks.
+    """
+
+    @wraps(reckon)
+    def once(subject: Subject) -> View:
+        known: dict[Any, Any] = subject.__dict__.setdefault(_VIEWS, {})
+        if once not in known:
+            known[once] = reckon(subject)
+        found: View = known[once]
+        return found
+
+    return once
+
+
 class _Message:
     """What questions and answers have in common: header fields and a body, read strictly once."""
 
@@ -145,7 +167,7 @@ class _Message:
 
     def forget(self) -> None:
         """Drop the cached readings, so that a long record is judged in little memory."""
-        for name in ("media", "payload", "multipart", "json", "files", "documents", "accept"):
+        for name in ("media", "payload", "multipart", "json", "files", "documents", "accept", _VIEWS):
             self.__dict__.pop(name, None)
 
 
@@ -262,6 +284,8 @@ class Exchange:
         return dataclasses.replace(self, **changes)
 
     def forget(self) -> None:
+        """Drop the cached readings and views of it and of both messages."""
+        self.__dict__.pop(_VIEWS, None)
         self.ask.forget()
         self.answer.forget()
 

@@ -85,14 +85,13 @@ class Judge:
 
     def _judge(self, subject: Any, over: type, kind: str, exchanges: Sequence[Exchange]) -> Met:
         met: Met = []
+        incomplete = next((x for x in exchanges if not x.answer.complete), None)
         for rule in self._for_kind(over, kind):
             tally = self._tally[rule.id]
-            incomplete = next((x for x in exchanges if not x.answer.complete), None)
-            if incomplete is not None and incomplete.facts.get("cut") and not rule.incomplete:
-                continue  # the probe broke it off on purpose: that says nothing about the target
             if incomplete is not None and not rule.incomplete:
-                why = f"exchange {incomplete.seq} has no whole answer: {incomplete.answer.fault}"
-                tally.blocked = tally.blocked or why
+                if not incomplete.facts.get("cut"):  # else the probe broke it off, which says nothing about the target
+                    why = f"exchange {incomplete.seq} has no whole answer: {incomplete.answer.fault}"
+                    tally.blocked = tally.blocked or why
                 continue
             try:
                 if not rule.when(subject):

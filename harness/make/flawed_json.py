@@ -189,7 +189,7 @@ def _misplaced(draw: DrawFn, code: str, place: Object) -> str:
     vr = draw(st.sampled_from(("SH", "SQ", "OB"))) if code == "json.vr-dictionary" else "LO"
     place.plant(HIGH, A([("vr", vr)]))
     if code == "json.vr-dictionary":
-        return "/" + HIGH
+        return f"/{HIGH}/vr"
     second = HIGH if code == "json.duplicate-name" else LOW
     place.plant(second, A([("vr", "LO")]), after=HIGH)
     return "/" + second

@@ -76,7 +76,8 @@ VALUES = tuple(kind for kind in WRONG if kind not in ("backslash", "escape"))
 FILE = ("part10.prefix", "part10.meta-length", "part10.meta-length-missing", "part10.meta-missing", "part10.meta-version",
         "part10.meta-class", "part10.meta-instance", "part10.no-dataset", "part10.deflate", "part10.deflate-wrapped",
         "part10.deflate-rest", "part10.no-pixels", "part10.not-encapsulated", "part10.fragment-length",
-        "part10.offset-table", "part10.encapsulated-vr", "part10.not-implicit")  # fmt: skip
+        "part10.offset-table", "part10.encapsulated-vr", "part10.not-implicit",
+        "part10.delimiter", "part10.pixel-vr")  # fmt: skip
 ENDS = ("part10.truncated", "part10.delimiter-missing")
 CODES: tuple[str, ...] = tuple(
     sorted({*PLANTED, *TAGS, *FILE, *ENDS, "part10.order", "part10.duplicate", *(f"part10.value-{k}" for k in VALUES)})
@@ -216,7 +217,7 @@ def _deflated(draw: DrawFn, code: str, tree: Tree) -> Flawed:
     elif code == "part10.deflate-wrapped":
         folded = zlib.compress(zlib.decompressobj(-15).decompress(folded))
     else:
-        folded = draw(st.sampled_from((b"\xff" * 8, folded[:-4] if len(folded) > 8 else b"\xff")))
+        folded = draw(st.sampled_from((b"\xff" * 8, b"\x07\0", b"\x05")))
     return Flawed(code, f"octet {file.meta}", head + folded)
 
 

@@ -53,7 +53,7 @@ PLANTED: dict[str, tuple[Planted, ...]] = {
     "xml.element": (("LO", [N("value", dict(ONE), ["x"])], ""), ("LO", [_v("x"), N("Values")], ""),
                     ("LO", [N("Value", dict(ONE), ["x", N("b")])], "/Value[1]"), ("PN", [_p(N("Latin"))], "/PersonName[1]"),
                     ("SQ", [N("Item", dict(ONE), [N("Attribute")])], "/Item[1]")),
-    "xml.text": (("LO", ["x"], ""), ("LO", [_v("x"), "y"], ""), ("PN", [_p("x")], "/PersonName[1]"),
+    "xml.text": (("LO", ["x"], ""), ("LO", [_v("x"), "y"], ""), ("PN", [_p("x", ALPHABETIC)], "/PersonName[1]"),
                  ("SQ", [N("Item", dict(ONE), ["x"])], "/Item[1]")),
     "xml.attribute": (("LO", [N("Value", {"number": "1", "vr": "LO"}, ["x"])], "/Value[1]"),
                       ("OB", [N("InlineBinary", {"encoding": "base64"}, ["AAA="])], "/InlineBinary[1]"),

@@ -39,7 +39,8 @@ def decode(octets: bytes, terms: Sequence[str]) -> str | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return decode_bytes(octets, _encodings(tuple(terms)), _DELIMITERS)
+            # the codec for GB 2312 leaves its escape sequence in the text
+            return decode_bytes(octets, _encodings(tuple(terms)), _DELIMITERS).replace("\x1b$)A", "")
         except (LookupError, ValueError):
             return None
 

@@ -446,8 +446,8 @@ def _faults(code: str, octets: bytes, charsets: tuple[str, ...]) -> Iterator[tup
     """(kind, got, want) of the values of a string VR in a value field with its padding."""
     if code == "UI" and octets.endswith(b"\0"):
         octets = octets[:-1]
-    if code in _FIXED and octets.endswith(b" ") and not len(octets) & 1:
-        octets = octets[:-1]  # an even number of values with a backslash between is odd (PS3.5 6.2, 6.4)
+    if not len(octets) & 1 and (octets.endswith(b"\\ ") or (code in _FIXED and octets.endswith(b" "))):
+        octets = octets[:-1]  # the padding of the field is no value, and no part of one (PS3.5 6.2, 6.4)
     if code not in charset.EXTENDED:
         text: str | None = octets.decode("latin-1")
     elif charsets and not charset.known(charsets):

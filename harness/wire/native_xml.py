@@ -266,7 +266,8 @@ class _Walk:
             if number[:2] != "00":
                 self.flaws.add("xml.private-tag", where, tag, f"{group}00{number[2:]}")
             if not creator:
-                self.flaws.add("xml.private-creator-missing", where, "no privateCreator", "a privateCreator")
+                got = "no privateCreator" if creator is None else "an empty one"
+                self.flaws.add("xml.private-creator-missing", where, got, "a privateCreator")
             if keyword:
                 self.flaws.add("xml.keyword-private", where, keyword[:80], "no keyword")
             return

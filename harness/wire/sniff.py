@@ -23,7 +23,9 @@ _FIRST = re.compile(rb"(?:HTTP/[0-9.]+ [0-9]{3}[^\r\n]*|[A-Z]+ [^\r\n ]+ HTTP/[0
 _TYPE = re.compile(rb"(?im)^content-type[ \t]*:[ \t]*multipart/")
 # a field or, where lines end in CRLF, a blank line follows: comments of some languages begin with two dashes as well
 _BCHAR = rb"[0-9A-Za-z'()+_,\-./:=?]"
-_DELIMITER = re.compile(rb"--%b(?:[ 0-9A-Za-z'()+_,\-./:=?]{0,68}%b)?(?:\r\n\r\n|\r?\nContent-[A-Za-z]+:)" % (_BCHAR, _BCHAR))
+_DELIMITER = re.compile(
+    rb"--%b(?:[ 0-9A-Za-z'()+_,\-./:=?]{0,68}%b)?(?:\r\n\r\n|\r?\nContent-[A-Za-z]+:)" % (_BCHAR, _BCHAR)
+)
 _LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 
 

@@ -138,9 +138,7 @@ def test_a_single_file_and_several_arguments(tmp_path: Path, judged: Judged) -> 
         ("message", b"--b\r\nContent-Type: application/dicom\r\n\r\nx\r\n--b--", "file.dicom-is-dicom"),
     ],
 )
-def test_a_broken_file_is_a_finding(
-    tmp_path: Path, judged: Judged, name: str, octets: bytes, rule: str
-) -> None:
+def test_a_broken_file_is_a_finding(tmp_path: Path, judged: Judged, name: str, octets: bytes, rule: str) -> None:
     (tmp_path / "in" / name).write_bytes(octets)
     result = judged()
     assert result.code is Exit.NONCONFORMITY, result.said
@@ -484,7 +482,13 @@ def test_sniffing(octets: bytes, claim: str, type_: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "type_"),
-    [("a/B.DCM", sniff.DICOM), ("x/DICOMDIR", sniff.DICOM), ("a.json", sniff.JSON), ("a.XML", sniff.XML), ("a.dcm/b", "")],
+    [
+        ("a/B.DCM", sniff.DICOM),
+        ("x/DICOMDIR", sniff.DICOM),
+        ("a.json", sniff.JSON),
+        ("a.XML", sniff.XML),
+        ("a.dcm/b", ""),
+    ],
 )
 def test_claims(name: str, type_: str) -> None:
     assert sniff.claimed(name) == type_

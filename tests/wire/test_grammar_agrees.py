@@ -52,6 +52,8 @@ def said(reading: native_xml.Reading) -> bool:
     return any(
         f.code in GRAMMAR
         or (f.code == "xml.number" and not re.fullmatch(r"\s*\+?0*[1-9][0-9]*\s*", f.got))
+        or (f.code == "xml.private-creator-missing" and f.got == "an empty one")
+        or (f.code in ("xml.value-characters", "xml.value-backslash") and "PersonName" in f.where)
         or (f.code == "xml.only-empty" and "InlineBinary" in f.got)
         for f in reading.flaws.kept
     )

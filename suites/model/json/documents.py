@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.exchange import Answer, Exchange
+from harness.exchange import Answer, Exchange, view
 from harness.past import STUDY
 from harness.rule import BOTH, SHALL, STANDARD, Finding, Level, Rule, rule
 from harness.wire import dicom_json
@@ -21,17 +21,20 @@ RULE_OF: dict[str, str] = {}  # code of the reader -> the one rule that judges i
 Edit = Callable[[Any], bool]
 
 
-def documents(x: Exchange) -> Iterator[tuple[str, dicom_json.Reading]]:
+@view
+def documents(x: Exchange) -> list[tuple[str, dicom_json.Reading]]:
     """The DICOM JSON documents of an exchange, question first, each with the side it stands on.
 
     application/json counts where a service answers with data sets; elsewhere it may hold anything. What our own
     probes ask is no product's doing.
     """
+    found = []
     if not x.probe and x.ask.body.size and x.ask.json is not None and x.ask.type == DICOM_JSON:
-        yield "ask", x.ask.json
+        found.append(("ask", x.ask.json))
     data = x.answer.ok and x.kind.startswith(("web.search", "web.retrieve.metadata"))
     if x.answer.body.size and x.answer.json is not None and (x.answer.type == DICOM_JSON or data):
-        yield "answer", x.answer.json
+        found.append(("answer", x.answer.json))
+    return found
 
 
 class _Features:

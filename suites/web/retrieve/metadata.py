@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.exchange import Answer, Ask, Exchange
+from harness.exchange import Answer, Ask, Exchange, view
 from harness.past import SOP_INSTANCE, Kept
 from harness.rule import DOOR, RELATION, SHOULD, Door, Finding, rule
 from harness.wire import dicom_json
@@ -23,6 +23,7 @@ MOST_FINDINGS = 10
 Row = dict[str, Any]
 
 
+@view
 def _known(x: Exchange) -> list[tuple[str, Mapping[str, Any], Kept]]:
     """The data sets of the answer whose instance was stored before."""
     found = []
@@ -33,13 +34,21 @@ def _known(x: Exchange) -> list[tuple[str, Mapping[str, Any], Kept]]:
     return found
 
 
-def _differences(x: Exchange, *kinds: str) -> Iterator[tuple[str, compare.Difference]]:
+@view
+def _compared(x: Exchange) -> list[tuple[str, list[compare.Difference]]]:
+    """What differs in each of them, once for all the rules that look at it."""
+    found = []
     for where, row, kept in _known(x):
         ours = stored(kept).dataset
         skip = permitted.coerced_in_json(row) - permitted.coerced(ours)
         skip |= permitted.pixel_description(kept, dicom_json.text(row, permitted.PHOTOMETRIC))
-        found = (d for d in compare.compare(ours, row, skip) if d.kind in kinds)
-        for _, d in zip(range(MOST_FINDINGS), found, strict=False):
+        found.append((where, list(compare.compare(ours, row, skip))))
+    return found
+
+
+def _differences(x: Exchange, *kinds: str) -> Iterator[tuple[str, compare.Difference]]:
+    for where, differences in _compared(x):
+        for d in [d for d in differences if d.kind in kinds][:MOST_FINDINGS]:
             yield where, d
 
 

@@ -5,13 +5,13 @@ Must not know what a right answer is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from harness.body import Body
-from harness.exchange import Answer, Exchange
+from harness.exchange import Answer, Exchange, view
 from harness.past import SERIES, SOP_INSTANCE, STUDY, Kept, Past
 from harness.wire import dicom_json, media, native_xml, part10
 from harness.wire.uri import Resource
@@ -131,6 +131,7 @@ def files(answer: Answer) -> list[tuple[Piece, part10.Reading]]:
     return list(zip(framed, answer.files, strict=False))
 
 
+@view
 def datasets(answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
     """The data sets of a metadata answer in DICOM JSON form, each with where it stands; XML is mapped by F.3."""
     if answer.json is not None:
@@ -139,14 +140,17 @@ def datasets(answer: Answer) -> list[tuple[str, Mapping[str, Any]]]:
     return [(f"document {n}", d) for n, d in shown]
 
 
-def instances(answer: Answer) -> Iterator[Found]:
+@view
+def instances(answer: Answer) -> list[Found]:
     """Every instance of an answer, PS3.10 or metadata, with the UIDs it says of itself."""
+    found = []
     for piece, reading in files(answer):
         ds = reading.dataset
-        yield Found(piece.where, ds.text(STUDY), ds.text(SERIES), ds.text(SOP_INSTANCE))
+        found.append(Found(piece.where, ds.text(STUDY), ds.text(SERIES), ds.text(SOP_INSTANCE)))
     if answer.json is not None or not answer.files:
         for where, d in datasets(answer):
-            yield Found(where, *(dicom_json.text(d, tag) for tag in (STUDY, SERIES, SOP_INSTANCE)))
+            found.append(Found(where, *(dicom_json.text(d, tag) for tag in (STUDY, SERIES, SOP_INSTANCE))))
+    return found
 
 
 def named(r: Resource) -> tuple[str, str, str]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
-from harness.exchange import Ask, Exchange
+from harness.exchange import Ask, Exchange, view
 from harness.wire.media import Range
 from harness.wire.uri import SEARCH_LEVELS, Parameter, decode, valid_uid
 
@@ -70,6 +71,7 @@ class Key:
         return f"query parameter {self.parameter.name}={self.value}"
 
 
+@lru_cache(maxsize=4096)
 def path_of(name: str) -> str | None:
     """The dotted tags that a parameter name stands for, None when it names no attribute of the dictionary."""
     found = []
@@ -86,6 +88,7 @@ def _tag(keyword: str) -> str | None:
     return None if tag is None else f"{tag:08X}"
 
 
+@lru_cache(maxsize=4096)
 def vr_of(tag: str) -> str:
     """The VR of the dictionary, UN for a tag that it does not know."""
     try:
@@ -94,6 +97,7 @@ def vr_of(tag: str) -> str:
         return "UN"
 
 
+@view
 def keys(ask: Ask) -> list[Key]:
     """The matching keys in order, universal ones too; the time zone of the request is none."""
     found = []
@@ -197,6 +201,7 @@ def time(text: str) -> bool:
     return _TIME.match(text.replace(":", "")) is not None
 
 
+@view
 def lawful(x: Exchange) -> bool:
     """The request keeps the rules that a user agent has to keep, so that a server owes it a search.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.exchange import Exchange
+from harness.exchange import Exchange, view
 from harness.wire import dicom_json
 from harness.wire.dicom_json import DataSet
 from suites.web.search import asked, fits
@@ -74,6 +74,8 @@ def _items(row: Mapping[str, Any], keys: Sequence[Key], depth: int) -> Fit:
     if all(_anything(key) for key in keys):
         return True
     items = [item for item in dicom_json.values(row, keys[0].tags[depth]) if isinstance(item, Mapping)]
+    if not items:
+        return None  # a sequence without items is unknown, as any attribute without a value (PS3.4 C.2.2.1.2)
     return fits.either([_item(item, keys, depth + 1) for item in items])
 
 
@@ -95,6 +97,7 @@ def _item(item: Mapping[str, Any], keys: Sequence[Key], depth: int) -> Fit:
     return fits.both(outcome)
 
 
+@view
 def criteria(x: Exchange) -> list[Criterion]:
     """The criteria that the resource has to apply; keys that a server may ignore are left out."""
     keys = [key for key in asked.keys(x.ask) if asked.required(x, key)]

@@ -48,6 +48,8 @@ def fit(vr: str, wanted: str, held: Sequence[str]) -> Fit:
         return True
     if "\\" in wanted and vr not in NARRATIVE:
         return None
+    if not any(value.strip(" ^=") for value in held):
+        return None  # what has no value is unknown, and may match any key (PS3.4 C.2.2.1.2)
     return either([_one(vr, wanted, value) for value in held or [""]])
 
 
@@ -157,7 +159,7 @@ def combinable(date: str, time: str) -> bool:
 
 def combined(date: str, time: str, held_date: str, held_time: str) -> Fit:
     """A date range and a time range as one, against a date and a time."""
-    day = _date(date, held_date) if held_date.strip() else False
+    day = _date(date, held_date) if held_date.strip() else None
     if day is False:
         return False  # outside the days altogether, whatever the time
     if day is None or not held_time.strip():

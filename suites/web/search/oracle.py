@@ -44,6 +44,11 @@ def foretold(x: Exchange) -> dict[str, list[str]]:
     return {chain[-1]: chain for chain in x.expected["keys"]} if x.expected else {}
 
 
+def arguable(x: Exchange) -> set[str]:
+    """What may match besides: an attribute without a value is unknown (PS3.4 C.2.2.1.2)."""
+    return {chain[-1] for chain in (x.expected or {}).get("arguable", ())}
+
+
 @rule(
     "search.finds-all-predicted",
     cites="PS3.18 10.6.2; 8.3.4.1.1; PS3.4 C.2.2.2, C.4.1.3",
@@ -104,8 +109,9 @@ def never_lists_patients_without_id(x: Exchange) -> Answer | None:
     says="Nothing that we loaded is found unless it meets the keys.",
 )  # fmt: skip
 def finds_only_predicted(x: Exchange) -> Iterator[Finding]:
-    due = foretold(x)
-    extra = [row for row in rows(x) or () if _ours(x, row) and own(x, row) not in due and not _loose(x, row)]
+    due, open_ = foretold(x), arguable(x)
+    ours = [row for row in rows(x) or () if _ours(x, row) and own(x, row) not in due and own(x, row) not in open_]
+    extra = [row for row in ours if not _loose(x, row)]
     for row in extra[:KEEP]:
         got = f"{own(x, row)}, one of {len(extra)} too many"
         yield Finding(got, f"{len(due)} matches among what we loaded", f"GET {x.ask.target}")
@@ -158,6 +164,7 @@ def _counted(x: Exchange) -> bool:
     named = [uid for k in asked.keys(x.ask) if k.path == "0020000D" for uid in k.values]
     ours = x.resource.study in universe or (bool(named) and set(named) <= universe)
     sure = all(c.kind == UNIVERSAL or not any(k.vr in OPEN_VRS for k in c.keys) for c in criteria(x))
+    sure = sure and not arguable(x)
     return ours and sure and asked.uint(x.ask, "limit") != 0 and predicted(x, cut=True)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.exchange import Answer, Exchange
+from harness.exchange import Answer, Exchange, view
 from harness.rule import RELATION, Finding, rule
 from harness.wire import dicom_json
 from suites.web.search import moments
@@ -30,23 +30,24 @@ UNREAD = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", "SQ", "AT"})
 REQUESTS = ("00400275.00400009", "00400275.00401001")
 
 
+@view
+def _known(x: Exchange) -> tuple[tuple[int, Mapping[str, Any], list[Attributes]], ...]:
+    return tuple(rows_with_stored(x, list(rows(x) or ()))) if found(x) else ()
+
+
 @rule(
     "search.values-as-stored",
     cites="PS3.18 10.6.3.3; PS3.4 C.4.1.1.3.2, C.4.1.3.1.1",
     verifies=("PS3.18-10.6.3.3.1-1", "PS3.18-10.6.3.3.2-1", "PS3.18-10.6.3.3.3-1", "PS3.18-10.6.3.3.2-2"),
     on="web.search",
     basis=RELATION,
-    when=lambda x: any(True for _ in _known(x)),
+    when=lambda x: bool(_known(x)),
     says="The attributes of a match have the values that were stored.",
 )
 def values_as_stored(x: Exchange) -> Iterator[Finding]:
     for number, row, known in _known(x):
         for tag in sorted(set(row) - ITS_OWN):
             yield from _compare(f"match {number}, {own(x, row)}", tag, row, known)
-
-
-def _known(x: Exchange) -> Iterator[tuple[int, Mapping[str, Any], list[Attributes]]]:
-    return rows_with_stored(x, list(rows(x) or ())) if found(x) else iter(())
 
 
 def _compare(where: str, tag: str, row: Mapping[str, Any], known: Sequence[Attributes]) -> Iterator[Finding]:
