@@ -256,8 +256,9 @@ def _codes(x: Exchange) -> set[str]:
     with contextlib.suppress(Exception):  # as above
         if x.kind == "file.multipart":
             return set(x.answer.multipart.flaws.counts) if x.answer.multipart else set()
-        readings = [*x.answer.files, *x.answer.documents, *([x.answer.json] if x.answer.json else [])]
-        return {code for reading in readings for code in reading.flaws.counts}
+        flaws = [r.flaws for r in x.answer.files] + [r.flaws for r in x.answer.documents]
+        flaws += [x.answer.json.flaws] if x.answer.json else []
+        return {code for found in flaws for code in found.counts}
     return set()
 
 

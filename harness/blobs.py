@@ -65,9 +65,10 @@ class Blobs:
         if digest in self._known:
             return
         place = self.path(digest)
-        if not place.exists():
-            with self._lock:
-                place.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            if not place.exists():
+                if not place.parent.is_dir():
+                    place.parent.mkdir(parents=True, exist_ok=True)
                 unfinished = place.with_name(f".{place.name}.part")
                 unfinished.write_bytes(data)
                 os.replace(unfinished, place)

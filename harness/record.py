@@ -35,7 +35,7 @@ class Record:
         self.folder = folder
         self.blobs = Blobs(folder / "blobs")
         self.secrets = secrets or Secrets()
-        self._file: IO[str] = (folder / NAME).open("w", encoding="utf-8")
+        self._file: IO[bytes] = (folder / NAME).open("wb")
         self._lock = threading.Lock()
         self.exchanges = 0
         self.ended = False
@@ -76,10 +76,10 @@ class Record:
             self._file.close()
 
     def _line(self, line: Mapping[str, Any]) -> None:
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+        octets = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         with self._lock:
             if not self._file.closed:
-                self._file.write(text.encode("utf-8", "replace").decode("utf-8") + "\n")
+                self._file.write(octets + b"\n")
                 self._file.flush()
 
 

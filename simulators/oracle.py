@@ -24,7 +24,7 @@ from simulators.web.search import LEVELS, question
 
 CHUNK = 1 << 20
 BATCH = 100  # instances that are stored at once
-NAMED = 1024  # so many answers to retrievals are remembered
+TOLD = 1024  # so many predictions are remembered
 _RETRIEVED = frozenset(
     f"web.retrieve.{what}" for what in ("instances", "metadata", "bulkdata", "pixeldata", "frames", "rendered")
 )
@@ -37,13 +37,13 @@ class Oracle:
         self._folder = tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True)
         self._archive = Archive(Path(self._folder.name))
         self._counts: dict[str, dict[str, int]] | None = None
-        self._named: dict[tuple[str, str, str], list[str]] = {}  # retrievals name few things, each of them often
+        self._told: dict[tuple[str, ...], Mapping[str, Any] | None] = {}  # probes ask the same thing in several forms
         self._modern = EDITIONS.index(edition) >= EDITIONS.index("2023e")
 
     def load(self, instances: Iterable[Path | bytes]) -> list[Stored]:
         """Store PS3.10 instances, given as files or octets; the outcome for each, in order."""
         self._counts = None
-        self._named.clear()
+        self._told.clear()
         outcomes: list[Stored] = []
         batch = []
         for instance in instances:
@@ -67,11 +67,15 @@ class Oracle:
         the path names, [] when it names nothing.
         """
         resource = ask.resource
-        if resource.search:
-            return self._search(ask, resource)
-        if resource.kind in _RETRIEVED:
-            return {"instances": self._instances(resource)}
-        return None
+        if not resource.search and resource.kind not in _RETRIEVED:
+            return None
+        raw = ask.query.raw if resource.search else ""
+        asked = (resource.kind, resource.study, resource.series, resource.instance, raw)
+        if asked not in self._told:
+            if len(self._told) >= TOLD:
+                self._told.clear()
+            self._told[asked] = self._search(ask, resource) if resource.search else self._instances(resource)
+        return self._told[asked]
 
     def close(self) -> None:
         """Close the archive and remove its folder."""
@@ -100,15 +104,10 @@ class Oracle:
             expected["arguable"] = [key for key in map(_key, also) if key not in expected["keys"]]
         return {**expected, "universe": sorted(self._counts), "counts": self._counts}
 
-    def _instances(self, resource: Resource) -> list[str]:
-        named = resource.study, resource.series, resource.instance
-        if named not in self._named:
-            if len(self._named) >= NAMED:
-                self._named.clear()
-            study, series, instance = named
-            held = self._archive.select(study, series or None, instance or None, metadata=False)
-            self._named[named] = [one.instance for one in held]
-        return self._named[named]
+    def _instances(self, resource: Resource) -> Mapping[str, Any]:
+        series, instance = resource.series or None, resource.instance or None
+        held = self._archive.select(resource.study, series, instance, metadata=False)
+        return {"instances": [one.instance for one in held]}
 
 
 def _key(row: Row) -> list[str]:

@@ -162,9 +162,9 @@ def integer(row: Mapping[str, Any]) -> str:
 
 
 def up_to(most: int) -> str:
-    """A pattern for the decimal spellings of 0 to `most` without leading zeros, 0 as nothing or '0'."""
+    """A pattern for the decimal spellings of 0 to `most` without more zeros before them, at least one digit."""
     digits = str(most)
-    ways = [f"[0-9]{{0,{len(digits) - 1}}}"]
+    ways = [f"[0-9]{{1,{len(digits) - 1}}}"]
     for at, digit in enumerate(digits):
         lowest = 1 if at == 0 else 0
         if int(digit) > lowest:

@@ -9,7 +9,7 @@ import io
 
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MediaStorageDirectoryStorage
+from pydicom.uid import UID, ExplicitVRLittleEndian, MediaStorageDirectoryStorage
 
 from harness.make.uids import IMPLEMENTATION, IMPLEMENTATION_VERSION, uid
 
@@ -24,9 +24,9 @@ def media_directory(seed: int) -> bytes:
     made.DirectoryRecordSequence = []
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
-    meta.MediaStorageSOPInstanceUID = uid(seed, "directory")
+    meta.MediaStorageSOPInstanceUID = UID(uid(seed, "directory"))
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION
+    meta.ImplementationClassUID = UID(IMPLEMENTATION)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION
     made.file_meta = meta
     out = io.BytesIO()

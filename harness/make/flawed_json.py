@@ -20,6 +20,19 @@ URI = ("BulkDataURI", "b")
 INLINE = ("InlineBinary", "AAA=")
 PAST = 2**200
 
+
+def _v(vr: str, value: Any) -> Object:
+    return A([("vr", vr), ("Value", value)])
+
+
+def _u(uri: Any, vr: str = "OB") -> Object:
+    return A([("vr", vr), ("BulkDataURI", uri)])
+
+
+def _b(octets: Any, vr: str = "OB") -> Object:
+    return A([("vr", vr), ("InlineBinary", octets)])
+
+
 # fault -> what may stand in the element TAG, and where in it the fault is: (attribute object, rest of the pointer)
 Planted = tuple[Any, str]
 PLANTED: dict[str, tuple[Planted, ...]] = {
@@ -27,46 +40,96 @@ PLANTED: dict[str, tuple[Planted, ...]] = {
     "json.vr-missing": ((A([]), ""), (A([("Value", ["x"])]), "")),
     "json.vr-type": ((A([("vr", None)]), "/vr"), (A([("vr", ["LO"])]), "/vr"), (A([("vr", Token("1"))]), "/vr")),
     "json.vr-unknown": ((A([("vr", "XX")]), "/vr"), (A([("vr", "lo")]), "/vr"), (A([("vr", "")]), "/vr")),
-    "json.unknown-member": ((A([("vr", "LO"), ("keyword", "X")]), "/keyword"), (A([("vr", "LO"), ("a/b~", 1)]), "/a~1b~0")),
-    "json.content-exclusive": ((A([("vr", "OB"), URI, INLINE]), ""), (A([("vr", "US"), ("Value", [Token("1")]), URI]), "")),
-    "json.value-array": tuple((A([("vr", "LO"), ("Value", v)]), "/Value") for v in ("x", None, A([]), Token("1"), True)),
-    "json.value-empty-array": tuple((A([("vr", vr), ("Value", [])]), "/Value") for vr in ("LO", "SQ", "PN", "US")),
-    "json.only-null": tuple((A([("vr", vr), ("Value", [None])]), "/Value") for vr in ("LO", "US", "PN", "AT")),
-    "json.empty-string": ((A([("vr", "LO"), ("Value", [""])]), "/Value/0"),
-                          (A([("vr", "DS"), ("Value", ["1", ""])]), "/Value/1"), (A([("vr", "AT"), ("Value", [""])]), "/Value/0")),
-    "json.value-vr": tuple((A([("vr", vr), ("Value", ["x"])]), "/Value") for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")),
-    "json.single-valued": tuple((A([("vr", vr), ("Value", ["a", "b"])]), "/Value") for vr in ("LT", "ST", "UT", "UR")),
-    "json.bulkdata-vr": tuple((A([("vr", vr), URI]), "/BulkDataURI") for vr in ("LO", "SH", "PN", "SQ", "AT", "UI", "DA", "AE")),
+    "json.unknown-member": (
+        (A([("vr", "LO"), ("keyword", "X")]), "/keyword"),
+        (A([("vr", "LO"), ("a/b~", 1)]), "/a~1b~0"),
+    ),
+    "json.content-exclusive": ((A([("vr", "OB"), URI, INLINE]), ""), (_v("US", [Token("1"), URI]), "")),
+    "json.value-array": tuple((_v("LO", v), "/Value") for v in ("x", None, A([]), Token("1"), True)),
+    "json.value-empty-array": tuple((_v(vr, []), "/Value") for vr in ("LO", "SQ", "PN", "US")),
+    "json.only-null": tuple((_v(vr, [None]), "/Value") for vr in ("LO", "US", "PN", "AT")),
+    "json.empty-string": (
+        (_v("LO", [""]), "/Value/0"),
+        (_v("DS", ["1", ""]), "/Value/1"),
+        (_v("AT", [""]), "/Value/0"),
+    ),
+    "json.value-vr": tuple((_v(vr, ["x"]), "/Value") for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")),
+    "json.single-valued": tuple((_v(vr, ["a", "b"]), "/Value") for vr in ("LT", "ST", "UT", "UR")),
+    "json.bulkdata-vr": tuple(
+        (A([("vr", vr), URI]), "/BulkDataURI") for vr in ("LO", "SH", "PN", "SQ", "AT", "UI", "DA", "AE")
+    ),
     "json.inline-vr": tuple((A([("vr", vr), INLINE]), "/InlineBinary") for vr in ("LO", "US", "SQ", "FD", "UT")),
-    "json.bulkdata-type": tuple((A([("vr", "OB"), ("BulkDataURI", v)]), "/BulkDataURI") for v in (None, [], Token("1"), A([]))),
-    "json.bulkdata-uri": tuple((A([("vr", "OB"), ("BulkDataURI", v)]), "/BulkDataURI") for v in ("", "a b", "1:b", "a\\b", "ä", "b\n")),
-    "json.inline-type": tuple((A([("vr", "OB"), ("InlineBinary", v)]), "/InlineBinary") for v in (None, ["AAA="], Token("1"))),
-    "json.inline-base64": tuple((A([("vr", "OB"), ("InlineBinary", v)]), "/InlineBinary")
-                                for v in ("A", "AAA", "AA-_", "AAB=", "AB==", "A===", "AAA=\n", "AAA= ")),
-    "json.inline-empty": ((A([("vr", "OB"), ("InlineBinary", "")]), "/InlineBinary"),),
-    "json.inline-size": tuple((A([("vr", vr), ("InlineBinary", v)]), "/InlineBinary")
-                              for vr, v in (("OW", "AA=="), ("OW", "AAAA"), ("OF", "AAA="), ("OL", "AAAAAAA="), ("OD", "AAAAAA=="),
-                                            ("OV", "AAAAAAAAAAAAAAAA"))),
-}  # fmt: skip
+    "json.bulkdata-type": tuple((_u(v), "/BulkDataURI") for v in (None, [], Token("1"), A([]))),
+    "json.bulkdata-uri": tuple((_u(v), "/BulkDataURI") for v in ("", "a b", "1:b", "a\\b", "ä", "b\n")),
+    "json.inline-type": tuple((_b(v), "/InlineBinary") for v in (None, ["AAA="], Token("1"))),
+    "json.inline-base64": tuple(
+        (_b(v), "/InlineBinary") for v in ("A", "AAA", "AA-_", "AAB=", "AB==", "A===", "AAA=\n", "AAA= ")
+    ),
+    "json.inline-empty": ((_b(""), "/InlineBinary"),),
+    "json.inline-size": tuple(
+        (_b(v, vr), "/InlineBinary")
+        for vr, v in (
+            ("OW", "AA=="),
+            ("OW", "AAAA"),
+            ("OF", "AAA="),
+            ("OL", "AAAAAAA="),
+            ("OD", "AAAAAA=="),
+            ("OV", "AAAAAAAAAAAAAAAA"),
+        )
+    ),
+}
 # fault -> VR, the value in the second place of Value, the rest of the pointer
 ONE: dict[str, tuple[tuple[str, Any, str], ...]] = {
-    "json.value-type": (("LO", Token("1"), ""), ("UI", True, ""), ("DA", Token("20240101"), ""), ("AT", Token("1"), ""),
-                        ("US", "1", ""), ("FD", "1.5", ""), ("US", True, ""), ("DS", True, ""), ("IS", A([]), ""),
-                        ("SV", [], ""), ("CS", A([]), "")),
+    "json.value-type": (
+        ("LO", Token("1"), ""),
+        ("UI", True, ""),
+        ("DA", Token("20240101"), ""),
+        ("AT", Token("1"), ""),
+        ("US", "1", ""),
+        ("FD", "1.5", ""),
+        ("US", True, ""),
+        ("DS", True, ""),
+        ("IS", A([]), ""),
+        ("SV", [], ""),
+        ("CS", A([]), ""),
+    ),
     "json.pn-object": (("PN", "A^B", ""), ("PN", [], ""), ("PN", Token("1"), "")),
-    "json.pn-member": (("PN", A([("Family", "A"), ("Alphabetic", "B")]), "/Family"), ("PN", A([("alphabetic", "A")]), "/alphabetic")),
-    "json.pn-string": (("PN", A([("Phonetic", Token("1"))]), "/Phonetic"), ("PN", A([("Alphabetic", None)]), "/Alphabetic")),
+    "json.pn-member": (
+        ("PN", A([("Family", "A"), ("Alphabetic", "B")]), "/Family"),
+        ("PN", A([("alphabetic", "A")]), "/alphabetic"),
+    ),
+    "json.pn-string": (
+        ("PN", A([("Phonetic", Token("1"))]), "/Phonetic"),
+        ("PN", A([("Alphabetic", None)]), "/Alphabetic"),
+    ),
     "json.pn-empty": (("PN", A([]), ""), ("PN", A([("Alphabetic", "")]), "/Alphabetic")),
     "json.item-object": (("SQ", [], ""), ("SQ", "x", ""), ("SQ", Token("1"), "")),
     "json.item-null": (("SQ", None, ""),),
-    "json.at": (("AT", "0010001g", ""), ("AT", "0010,0010", ""), ("AT", "7fe00010", ""), ("AT", "1", ""), ("AT", "00100010\n", "")),
+    "json.at": (
+        ("AT", "0010001g", ""),
+        ("AT", "0010,0010", ""),
+        ("AT", "7fe00010", ""),
+        ("AT", "1", ""),
+        ("AT", "00100010\n", ""),
+    ),
     "json.number-integer": (("US", Token("1.5"), ""), ("IS", Token("0.5"), ""), ("SV", Token("1e-1"), "")),
-    "json.number-range": (("US", Token("65536"), ""), ("US", Token("-1"), ""), ("SS", Token("32768"), ""), ("UL", Token("1e10"), ""),
-                          ("SL", Token("-2147483649"), ""), ("IS", Token("2147483648"), ""), ("UV", "18446744073709551616", ""),
-                          ("SV", "-9223372036854775809", ""), ("UV", "-1", ""), ("FL", Token("3.5e38"), ""),
-                          ("FD", Token("1e400"), ""), ("DS", Token("-1e999"), ""), ("US", Token(str(PAST)), "")),
+    "json.number-range": (
+        ("US", Token("65536"), ""),
+        ("US", Token("-1"), ""),
+        ("SS", Token("32768"), ""),
+        ("UL", Token("1e10"), ""),
+        ("SL", Token("-2147483649"), ""),
+        ("IS", Token("2147483648"), ""),
+        ("UV", "18446744073709551616", ""),
+        ("SV", "-9223372036854775809", ""),
+        ("UV", "-1", ""),
+        ("FL", Token("3.5e38"), ""),
+        ("FD", Token("1e400"), ""),
+        ("DS", Token("-1e999"), ""),
+        ("US", Token(str(PAST)), ""),
+    ),
     "json.value-form": (("SV", "x", ""), ("UV", "1.0", ""), ("UV", " 1", "")),
-}  # fmt: skip
+}
 GOOD: dict[str, Any] = {
     "LO": "x",
     "PN": A([("Alphabetic", "x")]),

@@ -50,20 +50,27 @@ def _inner(tag: str, vr: str, octets: bytes) -> Write:
 
 PLANTED: dict[str, tuple[Planted, ...]] = {
     "part10.not-explicit": ((lambda e: e.tag(TAG) + e.length(2) + b"x ", 0, ""),),
-    "part10.vr-unknown": tuple(((lambda e, vr=vr: e.tag(TAG) + vr + bytes(2) + e.length(2) + b"12"), 0, "")
-                               for vr in (b"XX", b"ZZ", b"OX")),
+    "part10.vr-unknown": tuple(
+        ((lambda e, vr=vr: e.tag(TAG) + vr + bytes(2) + e.length(2) + b"12"), 0, "") for vr in (b"XX", b"ZZ", b"OX")
+    ),
     "part10.reserved": ((lambda e: e.tag(TAG) + b"UT\0\1" + e.length(2) + b"x ", 0, ""),),
     "part10.odd-length": ((_headed("LO", b"x"), 0, ""), (_headed("UN", b"123"), 0, "")),
-    "part10.length-overrun": ((lambda e: head_of(TAG, "LO", 0xFFF0, e) + b"x ", 0, ""),
-                              (lambda e: head_of(TAG, "UT", 0x7FFFFFFF, e), 0, "")),
+    "part10.length-overrun": (
+        (lambda e: head_of(TAG, "LO", 0xFFF0, e) + b"x ", 0, ""),
+        (lambda e: head_of(TAG, "UT", 0x7FFFFFFF, e), 0, ""),
+    ),
     "part10.undefined-length": ((_open("UT", _closing), 0, ""), (_open("OB", _closing), 0, "")),
     "part10.delimiter-length": ((_open("SQ", lambda e: e.tag("FFFEE0DD") + e.length(4)), 12, ""),),
     "part10.item-expected": ((lambda e: with_head(TAG, "SQ", e.tag("00100010") + bytes(4), e), 12, ""),),
-    "part10.value-size": ((_headed("UL", bytes(6)), 0, ""), (_headed("FD", bytes(4)), 0, ""), (_headed("OD", bytes(4)), 0, ""),
-                          (_headed("AT", bytes(2)), 0, "")),
+    "part10.value-size": (
+        (_headed("UL", bytes(6)), 0, ""),
+        (_headed("FD", bytes(4)), 0, ""),
+        (_headed("OD", bytes(4)), 0, ""),
+        (_headed("AT", bytes(2)), 0, ""),
+    ),
     "part10.group-0002": ((_inner("00020010", "UI", b"1.2\0"), 20, "[0].00020010"),),
     "part10.character-set": ((_inner("00080005", "CS", b"ISO_IR 999"), 20, "[0].00080005"),),
-}  # fmt: skip
+}
 # fault -> tags and VRs of an element, which is wrong by these alone
 TAGS: dict[str, tuple[tuple[str, str], ...]] = {
     "part10.group-0000": (("00000901", "AT"),),
@@ -73,11 +80,27 @@ TAGS: dict[str, tuple[tuple[str, str], ...]] = {
     "part10.vr-dictionary": ((HIGH, "SH"), (HIGH, "OB"), (HIGH, "SQ")),
 }
 VALUES = tuple(kind for kind in WRONG if kind not in ("backslash", "escape"))
-FILE = ("part10.prefix", "part10.meta-length", "part10.meta-length-missing", "part10.meta-missing", "part10.meta-version",
-        "part10.meta-class", "part10.meta-instance", "part10.no-dataset", "part10.deflate", "part10.deflate-wrapped",
-        "part10.deflate-rest", "part10.no-pixels", "part10.not-encapsulated", "part10.fragment-length",
-        "part10.offset-table", "part10.encapsulated-vr", "part10.not-implicit",
-        "part10.delimiter", "part10.pixel-vr")  # fmt: skip
+FILE = (
+    "part10.prefix",
+    "part10.meta-length",
+    "part10.meta-length-missing",
+    "part10.meta-missing",
+    "part10.meta-version",
+    "part10.meta-class",
+    "part10.meta-instance",
+    "part10.no-dataset",
+    "part10.deflate",
+    "part10.deflate-wrapped",
+    "part10.deflate-rest",
+    "part10.no-pixels",
+    "part10.not-encapsulated",
+    "part10.fragment-length",
+    "part10.offset-table",
+    "part10.encapsulated-vr",
+    "part10.not-implicit",
+    "part10.delimiter",
+    "part10.pixel-vr",
+)
 ENDS = ("part10.truncated", "part10.delimiter-missing")
 CODES: tuple[str, ...] = tuple(
     sorted({*PLANTED, *TAGS, *FILE, *ENDS, "part10.order", "part10.duplicate", *(f"part10.value-{k}" for k in VALUES)})

@@ -124,7 +124,7 @@ def values(vr: str, letters: str, most: int) -> SearchStrategy[tuple[str | int |
     one: SearchStrategy[str | int | float | None] = value(vr, letters)
     if vr in ("LT", "ST", "UT", "UR") or most < 2:
         return st.tuples(one)
-    if vr in _CODES and vr != "AT" or vr in ("LO", "SH", "UC", "PN"):
+    if (vr in _CODES and vr != "AT") or vr in ("LO", "SH", "UC", "PN"):
         one = st.one_of(one, st.none())
     many = st.lists(one, min_size=1, max_size=most).filter(lambda held: _something(held))
     return st.one_of(st.tuples(value(vr, letters)), many.map(tuple))

@@ -396,8 +396,9 @@ def values(dataset: DataSet, tag: str) -> list[Any]:
     For a path the values of every item are joined: values(d, "00400275.00400009").
     """
     first, _, rest = tag.partition(".")
-    attribute = dataset.get(first) if isinstance(dataset, Mapping) else None
-    found = attribute.get("Value") if isinstance(attribute, Mapping) else None
+    # dict first: an abstract class takes ten times as long to ask, and this is asked most of all
+    attribute = dataset.get(first) if isinstance(dataset, dict | Mapping) else None
+    found = attribute.get("Value") if isinstance(attribute, dict | Mapping) else None
     if not isinstance(found, list):
         return []
     if not rest:
@@ -408,6 +409,8 @@ def values(dataset: DataSet, tag: str) -> list[Any]:
 def text(dataset: DataSet, tag: str) -> str:
     """The first value as a string ('' when absent); a PN gives its Alphabetic group."""
     first = next(iter(values(dataset, tag)), None)
+    if isinstance(first, str):
+        return first
     if isinstance(first, Mapping):
         first = first.get("Alphabetic")
     if isinstance(first, int | float) and not isinstance(first, bool):

@@ -63,6 +63,12 @@ class Reading:
     flaws: Flaws = field(default_factory=Flaws)
     raw: str = ""
 
+    @property
+    def root(self) -> str:
+        """The bare type of a multipart's parts, '' when it is not named: the type parameter may be a whole media
+        type with parameters of its own (PS3.18 8.7.1)."""
+        return self.parameters.get("type", "").partition(";")[0].strip().lower()
+
 
 @dataclass(frozen=True)
 class Range:

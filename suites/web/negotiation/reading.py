@@ -87,17 +87,24 @@ def weight(x: Exchange, reading: media.Reading) -> float:
 
 
 def told(x: Exchange) -> media.Reading:
-    """The Content-Type of the answer, with the type of its parts where the type parameter is missing."""
+    """The Content-Type of the answer; of a multipart one with the bare type of its parts and their parameters.
+
+    8.7.1 makes the type parameter a whole media type, so a transfer syntax may stand inside it as well.
+    """
     reading = x.answer.media
-    if reading.type.startswith("multipart/") and not reading.parameters.get("type") and x.answer.parts:
-        return media.Reading(reading.type, {**reading.parameters, "type": x.answer.parts[0].media.type})
-    return reading
+    if not reading.type.startswith("multipart/"):
+        return reading
+    named = reading.parameters.get("type", "")
+    root = media.read_content_type([named]) if named else x.answer.parts[0].media if x.answer.parts else None
+    if root is None or not root.type:
+        return reading
+    return media.Reading(reading.type, {**root.parameters, **reading.parameters, "type": root.type})
 
 
 def kind_of(x: Exchange) -> str:
     """What came, for people and for comparisons: type/subtype, with the type of the parts."""
     reading = told(x)
-    root = reading.parameters.get("type", "").partition(";")[0].strip().lower()
+    root = reading.parameters.get("type", "").lower()
     return f'{reading.type}; type="{root}"' if reading.type.startswith("multipart/") else reading.type
 
 

@@ -42,7 +42,7 @@ class Offer:
     def is_type_of(self, reading: Reading) -> bool:
         """Whether a Content-Type is this one, transfer syntax and charset aside."""
         if self.multipart:
-            root = reading.parameters.get("type", "").partition(";")[0].strip().lower()
+            root = reading.root
             return reading.type == "multipart/related" and root == self.type
         return reading.type == self.type
 

@@ -272,7 +272,7 @@ def pixels_are_inline(x: Exchange) -> Answer | None:
 
 def _asked_for(x: Exchange) -> bool:
     """The request names the type of the answer outright, so a server may offer it beyond the table."""
-    root = x.answer.media.parameters.get("type", "").lower()
+    root = x.answer.media.root
     return any(r.type == x.answer.type and r.parameters.get("type", "").lower() == root for r in x.ask.accept.ranges)
 
 
@@ -290,7 +290,7 @@ def metadata_form(x: Exchange) -> Iterator[Finding]:
     if answer.type == JSON:
         if answer.json is not None and answer.json.root not in ("array", ""):
             yield Finding(f"a top-level {answer.json.root}", "an array, one object for each instance", "body")
-    elif answer.type == RELATED and answer.media.parameters.get("type", "").lower() == XML:
+    elif answer.type == RELATED and answer.media.root == XML:
         for piece in pieces(answer):
             if piece.type != XML:
                 yield Finding(piece.type or "no Content-Type", XML, f"{piece.where} Content-Type")

@@ -55,7 +55,7 @@ def media_type(x: Exchange) -> Iterator[Finding]:
 
 
 def _multipart_xml(x: Exchange) -> bool:
-    root = x.answer.media.parameters.get("type", XML_TYPE)
+    root = x.answer.media.root or XML_TYPE
     return x.answer.type == "multipart/related" and root.lower() == XML_TYPE
 
 

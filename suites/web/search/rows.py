@@ -102,6 +102,8 @@ def texts(row: DataSet, path: str) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.rstrip(_PADDING)
     if isinstance(value, Mapping):
         groups = [str(value.get(g, "") or "") for g in ("Alphabetic", "Ideographic", "Phonetic")]
         return "=".join(groups).rstrip("=")

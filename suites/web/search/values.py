@@ -46,8 +46,9 @@ def _known(x: Exchange) -> tuple[tuple[int, Mapping[str, Any], list[Attributes]]
 )
 def values_as_stored(x: Exchange) -> Iterator[Finding]:
     for number, row, known in _known(x):
+        where = f"match {number}, {own(x, row)}"
         for tag in sorted(set(row) - ITS_OWN):
-            yield from _compare(f"match {number}, {own(x, row)}", tag, row, known)
+            yield from _compare(where, tag, row, known)
 
 
 def _compare(where: str, tag: str, row: Mapping[str, Any], known: Sequence[Attributes]) -> Iterator[Finding]:
@@ -55,19 +56,16 @@ def _compare(where: str, tag: str, row: Mapping[str, Any], known: Sequence[Attri
         yield from _requests(where, row, known)
         return
     vr = str(row[tag].get("vr", ""))
+    if vr in UNREAD:
+        return
     have = [texts(attrs, tag) for attrs in known if tag in attrs]
-    if (
-        not have
-        or len(have) < len(known)
-        or vr in UNREAD
-        or any(n in row[tag] for n in ("BulkDataURI", "InlineBinary"))
-    ):
+    if not have or len(have) < len(known) or any(n in row[tag] for n in ("BulkDataURI", "InlineBinary")):
         return
     if any(a.get(tag, {}).get("vr") in UNREAD for a in known) or any("\ufffd" in t for h in have for t in h):
         return  # not read by us as text, or in a character set that is not ours to know
     got = [_plain(vr, text) for text in texts(row, tag)]
-    wanted = [[_plain(vr, text) for text in held] for held in have]
-    if not any(_same(got, held) for held in wanted):
+    if not any(_same(got, [_plain(vr, text) for text in held]) for held in have):
+        wanted = [[_plain(vr, text) for text in held] for held in have]
         invented = not any(any(held) for held in wanted)
         yield Finding(
             "; ".join(got) or "empty", "; ".join(wanted[0]) or "empty", f"{where}, attribute {tag}", warn=invented

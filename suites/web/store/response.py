@@ -103,7 +103,7 @@ def answers_with_a_module_for_each_instance(x: Exchange) -> Answer | None:
     says="The response module comes in the media type that the request accepts best.",
 )
 def response_type(x: Exchange) -> Iterator[Finding]:
-    inner = x.answer.media.parameters.get("type", "").lower()
+    inner = x.answer.media.root
     plain = Reading(inner, {}, raw=inner) if inner and x.answer.type == "multipart/related" else x.answer.media
     weight = max(x.ask.accept.weight(x.answer.media), x.ask.accept.weight(plain))
     best = max(x.ask.accept.weight(Reading(t, {}, raw=t)) for t in (JSON, XML))

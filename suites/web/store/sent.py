@@ -71,7 +71,7 @@ def framed(ask: Ask) -> bool:
 
 def instances_only(ask: Ask) -> bool:
     """The message says that it carries PS3.10 instances, in its type parameter and in its parts."""
-    kind = ask.media.parameters.get("type", "").lower()
+    kind = ask.media.root
     return kind == DICOM and all(p.media.type in (DICOM, "") for p in ask.parts)
 
 
@@ -99,5 +99,5 @@ def known_type(ask: Ask) -> bool:
     """The Content-Type is one that Table 10.5.4-1 of PS3.18 allows for a request."""
     if ask.type != "multipart/related":
         return False
-    kind = ask.media.parameters.get("type", "").lower()
+    kind = ask.media.root
     return kind in (DICOM, *METADATA) or kind.startswith(_BULK)

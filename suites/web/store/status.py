@@ -493,5 +493,5 @@ def _foreign(ask: Ask) -> bool:
     """Certainly no type of Table 10.5.4-1, nor one that servers are known to add."""
     if not ask.body.size:
         return False
-    kind = ask.media.parameters.get("type", "").lower()
+    kind = ask.media.root
     return ask.type.startswith("text/") or (ask.type == "multipart/related" and kind.startswith("text/"))

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from harness.make.holding import Entity, Holding
 from harness.make.keys import KEYS, Key
+from harness.make.queries import SAFE
 from harness.talk.conversation import Web
 
 SCOPE = 12  # studies whose UIDs still fit into one query
@@ -57,7 +58,7 @@ LISTS = frozenset(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "S
 
 def encoded(path: str, parameters: Sequence[tuple[str, str]]) -> str:
     """The path with these parameters; a comma divides lists of UIDs and is part of the value elsewhere (8.3.1)."""
-    words = [f"{quote(n, safe='.')}={quote(v, safe=',' if n in LISTS else '')}" for n, v in parameters]
+    words = [f"{quote(n, safe='.')}={quote(v, safe=SAFE + ',' * (n in LISTS))}" for n, v in parameters]
     return f"{path}?{'&'.join(words)}" if words else path
 
 
