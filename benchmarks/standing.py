@@ -24,11 +24,12 @@ Stand = Callable[[Path], contextlib.AbstractContextManager[str]]
 
 
 @contextlib.contextmanager
-def simulator(folder: Path) -> Iterator[str]:
-    """The reference simulator with an empty archive in `folder`; its Base URI."""
-    command = [sys.executable, "-m", "benchmarks.serve", str(folder / "archive")]
+def simulator(folder: Path, milliseconds: int = 0) -> Iterator[str]:
+    """The reference simulator with an empty archive in `folder`, so far away; its Base URI."""
+    command = [sys.executable, "-m", "benchmarks.serve", str(folder / "archive"), str(milliseconds)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip()

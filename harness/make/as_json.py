@@ -110,7 +110,8 @@ def _value(vr: str, value: Any, choose: Choose) -> Any:
 
 def render(value: Any, choose: Choose = first) -> str:
     """The JSON text, with white space and escapes as the chooser likes."""
-    return choose(("", "\n", " ")) + _render(value, choose, choose(("", " ", "\r\n\t"))) + choose(("", "\n"))
+    before, within, after = choose(("", "\n", " ")), choose(("", " ", "\r\n\t")), choose(("", "\n"))
+    return f"{before}{_render(value, choose, within)}{after}"
 
 
 def _render(value: Any, choose: Choose, space: str) -> str:

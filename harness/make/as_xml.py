@@ -99,7 +99,7 @@ def _text(value: Any) -> str:
 def render(root: Node, choose: Choose) -> bytes:
     """The document in UTF-8, with or without a declaration and white space between elements."""
     head = choose(("", '<?xml version="1.0" encoding="UTF-8"?>\n', "<?xml version='1.0'?><!-- a comment -->"))
-    return (head + _render(root, choose(("", "\n  ")))).encode("utf-8")
+    return f"{head}{_render(root, choose(('', chr(10) + '  ')))}".encode()
 
 
 def _render(node: Node, space: str) -> str:

@@ -6,12 +6,12 @@ made in `flawed_json`, `flawed_xml` and `flawed_part10`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-from pydicom.datadict import DicomDictionary
+from pydicom._dicom_dict import DicomDictionary
 
 from harness.make import as_json, as_octets, as_xml
 from harness.make.flawed import Flawed
@@ -117,7 +117,7 @@ def json_texts(draw: DrawFn, trees: SearchStrategy[Tree] | None = None) -> tuple
     """A data set, and one of its legal texts in the DICOM JSON Model: alone or in an array, spelled as one likes."""
     tree = draw(trees if trees is not None else datasets())
 
-    def choose(options: as_json.Sequence[object]) -> object:
+    def choose(options: Sequence[object]) -> object:
         return draw(st.sampled_from(options))
 
     made = as_json.dataset(tree, choose)
@@ -130,7 +130,7 @@ def xml_texts(draw: DrawFn, trees: SearchStrategy[Tree] | None = None) -> tuple[
     """A data set, and one of its legal documents of the Native DICOM Model."""
     tree = draw(trees if trees is not None else datasets())
 
-    def choose(options: as_json.Sequence[object]) -> object:
+    def choose(options: Sequence[object]) -> object:
         return draw(st.sampled_from(options))
 
     return tree, as_xml.render(as_xml.document(tree, choose), choose)

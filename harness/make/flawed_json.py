@@ -19,6 +19,7 @@ A = Object
 URI = ("BulkDataURI", "b")
 INLINE = ("InlineBinary", "AAA=")
 PAST = 2**200
+NO_TEXT: tuple[Any, ...] = (None, ["AAA="], Token("1"), A([]))
 
 
 def _v(vr: str, value: Any) -> Object:
@@ -44,7 +45,10 @@ PLANTED: dict[str, tuple[Planted, ...]] = {
         (A([("vr", "LO"), ("keyword", "X")]), "/keyword"),
         (A([("vr", "LO"), ("a/b~", 1)]), "/a~1b~0"),
     ),
-    "json.content-exclusive": ((A([("vr", "OB"), URI, INLINE]), ""), (_v("US", [Token("1"), URI]), "")),
+    "json.content-exclusive": (
+        (A([("vr", "OB"), URI, INLINE]), ""),
+        (A([("vr", "US"), ("Value", [Token("1")]), URI]), ""),
+    ),
     "json.value-array": tuple((_v("LO", v), "/Value") for v in ("x", None, A([]), Token("1"), True)),
     "json.value-empty-array": tuple((_v(vr, []), "/Value") for vr in ("LO", "SQ", "PN", "US")),
     "json.only-null": tuple((_v(vr, [None]), "/Value") for vr in ("LO", "US", "PN", "AT")),
@@ -59,9 +63,9 @@ PLANTED: dict[str, tuple[Planted, ...]] = {
         (A([("vr", vr), URI]), "/BulkDataURI") for vr in ("LO", "SH", "PN", "SQ", "AT", "UI", "DA", "AE")
     ),
     "json.inline-vr": tuple((A([("vr", vr), INLINE]), "/InlineBinary") for vr in ("LO", "US", "SQ", "FD", "UT")),
-    "json.bulkdata-type": tuple((_u(v), "/BulkDataURI") for v in (None, [], Token("1"), A([]))),
+    "json.bulkdata-type": tuple((_u(v), "/BulkDataURI") for v in NO_TEXT),
     "json.bulkdata-uri": tuple((_u(v), "/BulkDataURI") for v in ("", "a b", "1:b", "a\\b", "ä", "b\n")),
-    "json.inline-type": tuple((_b(v), "/InlineBinary") for v in (None, ["AAA="], Token("1"))),
+    "json.inline-type": tuple((_b(v), "/InlineBinary") for v in NO_TEXT),
     "json.inline-base64": tuple(
         (_b(v), "/InlineBinary") for v in ("A", "AAA", "AA-_", "AAB=", "AB==", "A===", "AAA=\n", "AAA= ")
     ),

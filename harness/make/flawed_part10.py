@@ -29,6 +29,11 @@ def _headed(vr: str, octets: bytes) -> Write:
     return lambda e: with_head(TAG, vr, octets, e)
 
 
+def _strange(vr: bytes) -> Write:
+    """An element of a VR that nobody knows; such ones have the long form (PS3.5 6.2)."""
+    return lambda e: e.tag(TAG) + vr + bytes(2) + e.length(2) + b"12"
+
+
 def _open(vr: str, rest: Callable[[Encoding], bytes]) -> Write:
     """An element of undefined length."""
     return lambda e: head_of(TAG, vr, UNDEFINED, e) + rest(e)
@@ -50,9 +55,7 @@ def _inner(tag: str, vr: str, octets: bytes) -> Write:
 
 PLANTED: dict[str, tuple[Planted, ...]] = {
     "part10.not-explicit": ((lambda e: e.tag(TAG) + e.length(2) + b"x ", 0, ""),),
-    "part10.vr-unknown": tuple(
-        ((lambda e, vr=vr: e.tag(TAG) + vr + bytes(2) + e.length(2) + b"12"), 0, "") for vr in (b"XX", b"ZZ", b"OX")
-    ),
+    "part10.vr-unknown": tuple((_strange(vr), 0, "") for vr in (b"XX", b"ZZ", b"OX")),
     "part10.reserved": ((lambda e: e.tag(TAG) + b"UT\0\1" + e.length(2) + b"x ", 0, ""),),
     "part10.odd-length": ((_headed("LO", b"x"), 0, ""), (_headed("UN", b"123"), 0, "")),
     "part10.length-overrun": (

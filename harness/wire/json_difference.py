@@ -5,6 +5,7 @@ Must not know which of them is right, nor whether they are well-formed.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 from collections.abc import Collection, Iterator, Mapping
@@ -102,8 +103,9 @@ def _number(code: str, value: str | int | float) -> object:
         number = Decimal(text)
     except InvalidOperation:
         return text
-    if code == "FL" and number.is_finite() and abs(number) < Decimal("3.4e38"):
-        return struct.unpack("<f", struct.pack("<f", float(number)))[0]
+    if code == "FL" and number.is_finite():
+        with contextlib.suppress(OverflowError):  # what is too large for a single stays what it is
+            return struct.unpack("<f", struct.pack("<f", float(number)))[0]
     if code in vr.FLOATS:
         return "NaN" if math.isnan(float(number)) else float(number)
     return number

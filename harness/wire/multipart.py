@@ -150,12 +150,17 @@ def _shown(body: Body) -> str:
     return line[2:].decode("latin-1") if line.startswith(b"--") else ""
 
 
+def _coding(boundary: str) -> tuple[str, str]:
+    """How a boundary stands on the wire; a lone surrogate, which only a spoilt record can bring, matches nothing."""
+    return ("utf-8", "surrogatepass") if any(c > "\xff" for c in boundary) else ("latin-1", "strict")
+
+
 def _delimiters(body: Body, boundary: str, flaws: Flaws) -> list[_Delimiter]:
     """The delimiter lines of the body.
 
     Only lines framed by CRLF count when those alone make a whole body; else the bare LFs count as well.
     """
-    dash = b"--" + boundary.encode("utf-8" if any(c > "\xff" for c in boundary) else "latin-1")
+    dash = b"--" + boundary.encode(*_coding(boundary))
     found: list[_Delimiter] = []
     for seen, (at, before, window) in enumerate(_lines(body, dash)):
         line = _LINE.match(window, len(dash))

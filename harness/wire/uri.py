@@ -16,6 +16,8 @@ Level = Literal["", "study", "series", "instance", "frames"]
 
 UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*\Z")
 
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
+
 # What may follow the path of a study, series or instance (Table 10.3-2 of PS3.18).
 _BELOW = {
     "metadata": "metadata",
@@ -127,7 +129,13 @@ def decode(text: str) -> str:
 
 def base_path(base: str) -> str:
     """The Service Root Path of a Base URI, without a slash at its end."""
-    return urlsplit(base).path.rstrip("/")
+    return _origin_form(base).partition("?")[0].rstrip("/")
+
+
+def _origin_form(target: str) -> str:
+    """Path and query of an absolute URI, whatever its authority may be; a target in origin form stays as it is."""
+    absolute = _AUTHORITY.match(target)
+    return target[absolute.end() :].partition("#")[0] if absolute else target
 
 
 def request_target(path: str, base: str) -> tuple[str, str]:
@@ -152,8 +160,7 @@ def classify(method: str, target: str, base: str) -> Resource:
     if method == "READ" and not base:
         return Resource("file", path=target)
     if target.startswith(("http://", "https://")):
-        split = urlsplit(target)
-        target = split.path + (f"?{split.query}" if split.query else "")
+        target = _origin_form(target)
     path, mark, raw = target.partition("?")
     query = Query(raw, bool(mark))
     root = base_path(base)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from simulators.archive import lines
 from simulators.archive.check import Checked
@@ -32,6 +32,31 @@ from simulators.model.names import BASE
 # Where a number is missing or no number, the series or instance comes after those that have one.
 NO_NUMBER = 2**40
 _BASE = BASE.decode("latin-1")
+
+# Statements are made once: making them takes longer than executing them.
+_HELD = (
+    select(INSTANCES.c.id, INSTANCES.c.series, INSTANCES.c.digest, INSTANCES.c.file, SERIES.c.study)
+    .select_from(INSTANCES.join(SERIES, SERIES.c.id == INSTANCES.c.series))
+    .where(INSTANCES.c.uid == bindparam("asked"))
+)
+_STUDY = select(STUDIES.c.id).where(STUDIES.c.uid == bindparam("asked"))
+_ONE_SERIES = select(SERIES.c.id).where(SERIES.c.study == bindparam("within"), SERIES.c.uid == bindparam("asked"))
+_COUNT = select(func.count()).select_from(INSTANCES).where(INSTANCES.c.series == bindparam("within"))
+_FIRST = (
+    select(INSTANCES.c.id, INSTANCES.c.elements)
+    .where(INSTANCES.c.series == bindparam("within"))
+    .order_by(INSTANCES.c.number, INSTANCES.c.uid)
+    .limit(1)
+)
+_SPOKEN = select(INSTANCES.c.elements).where(INSTANCES.c.id == bindparam("asked"))
+_ALL_SERIES = (
+    select(SERIES.c.first, SERIES.c.modality, SERIES.c.instances, SERIES.c.elements)
+    .where(SERIES.c.study == bindparam("within"))
+    .order_by(SERIES.c.number, SERIES.c.uid)
+)
+_PUT_STUDY, _PUT_SERIES, _PUT_INSTANCE, _PUT_DOCUMENT = (insert(t) for t in (STUDIES, SERIES, INSTANCES, DOCUMENTS))
+_RENEW_SERIES = update(SERIES).where(SERIES.c.id == bindparam("asked"))
+_RENEW_STUDY = update(STUDIES).where(STUDIES.c.id == bindparam("asked"))
 
 
 @dataclass(frozen=True)
@@ -75,9 +100,7 @@ class Filing:
             self._renew_study(study)
 
     def _held(self, uid: str) -> Any | None:
-        columns = (INSTANCES.c.id, INSTANCES.c.series, INSTANCES.c.digest, INSTANCES.c.file, SERIES.c.study)
-        joined = INSTANCES.join(SERIES, SERIES.c.id == INSTANCES.c.series)
-        return self.connection.execute(select(*columns).select_from(joined).where(INSTANCES.c.uid == uid)).first()
+        return self.connection.execute(_HELD, {"asked": uid}).first()
 
     def _remove(self, old: Any) -> None:
         self.touched[old.series] = old.study
@@ -87,9 +110,9 @@ class Filing:
     def _study(self, checked: Checked) -> int:
         uid = checked.study
         if uid not in self.studies:
-            found = self.connection.execute(select(STUDIES.c.id).where(STUDIES.c.uid == uid)).scalar()
+            found = self.connection.execute(_STUDY, {"asked": uid}).scalar()
             if found is None:
-                made = self.connection.execute(insert(STUDIES).values(uid=uid, elements=b""))
+                made = self.connection.execute(_PUT_STUDY, {"uid": uid, "elements": b""})
                 found = made.inserted_primary_key[0]  # type: ignore[index]
             self.studies[uid] = int(found)
         return self.studies[uid]
@@ -97,87 +120,78 @@ class Filing:
     def _series(self, study: int, checked: Checked) -> int:
         key = (study, checked.series)
         if key not in self.series:
-            wanted = (SERIES.c.study == study) & (SERIES.c.uid == checked.series)
-            found = self.connection.execute(select(SERIES.c.id).where(wanted)).scalar()
+            found = self.connection.execute(_ONE_SERIES, {"within": study, "asked": checked.series}).scalar()
             if found is None:
                 values = {"study": study, "uid": checked.series, "number": NO_NUMBER, "instances": 0, "elements": b""}
-                found = self.connection.execute(insert(SERIES).values(values)).inserted_primary_key[0]  # type: ignore[index]
+                found = self.connection.execute(_PUT_SERIES, values).inserted_primary_key[0]  # type: ignore[index]
             self.series[key] = int(found)
         return self.series[key]
 
     def _insert(self, series: int, filed: Filed) -> None:
         checked = filed.checked
         made = self.connection.execute(
-            insert(INSTANCES).values(
-                series=series,
-                uid=checked.sop_instance,
-                number=number_of(checked.elements.get("00200013")),
-                sop_class=checked.sop_class,
-                transfer_syntax=checked.transfer_syntax,
-                file=filed.file,
-                digest=filed.digest,
-                size=checked.size,
-                frames=checked.frames,
-                dataset_at=checked.dataset_at,
-                pixel_tag=checked.pixel_tag,
-                elements=lines.pack(beside(checked)),
-            )
+            _PUT_INSTANCE,
+            {
+                "series": series,
+                "uid": checked.sop_instance,
+                "number": number_of(checked.elements.get("00200013")),
+                "sop_class": checked.sop_class,
+                "transfer_syntax": checked.transfer_syntax,
+                "file": filed.file,
+                "digest": filed.digest,
+                "size": checked.size,
+                "frames": checked.frames,
+                "dataset_at": checked.dataset_at,
+                "pixel_tag": checked.pixel_tag,
+                "elements": lines.pack(beside(checked)),
+            },
         )
         document = text_of(dict(checked.elements)).encode()
         number = made.inserted_primary_key[0]  # type: ignore[index]
-        self.connection.execute(insert(DOCUMENTS).values(instance=number, metadata=document))
+        self.connection.execute(_PUT_DOCUMENT, {"instance": number, "metadata": document})
 
     def _renew_series(self, series: int) -> None:
-        mine = INSTANCES.c.series == series
-        count = self.connection.execute(select(func.count()).select_from(INSTANCES).where(mine)).scalar_one()
+        count = self.connection.execute(_COUNT, {"within": series}).scalar_one()
         if not count:
             self.connection.execute(delete(SERIES).where(SERIES.c.id == series))
             return
-        order = (INSTANCES.c.number, INSTANCES.c.uid)
-        first = self.connection.execute(
-            select(INSTANCES.c.id, INSTANCES.c.elements).where(mine).order_by(*order).limit(1)
-        ).one()
+        first = self.connection.execute(_FIRST, {"within": series}).one()
         spoken = lines.unpack(first.elements)
         elements = _of_level(spoken, "series", {INSTANCES_OF_SERIES: attribute("IS", count)})
         self.connection.execute(
-            update(SERIES)
-            .where(SERIES.c.id == series)
-            .values(
-                first=first.id,
-                number=number_of(spoken.get("00200011")),
-                modality=lines.plain(spoken.get("00080060")),
-                instances=count,
-                elements=elements,
-            )
+            _RENEW_SERIES,
+            {
+                "asked": series,
+                "first": first.id,
+                "number": number_of(spoken.get("00200011")),
+                "modality": lines.plain(spoken.get("00080060")),
+                "instances": count,
+                "elements": elements,
+            },
         )
 
     def _renew_study(self, study: int) -> None:
-        columns = (SERIES.c.first, SERIES.c.modality, SERIES.c.instances, SERIES.c.elements)
-        series = self.connection.execute(
-            select(*columns).where(SERIES.c.study == study).order_by(SERIES.c.number, SERIES.c.uid)
-        ).all()
+        series = self.connection.execute(_ALL_SERIES, {"within": study}).all()
         if not series:
             self.connection.execute(delete(STUDIES).where(STUDIES.c.id == study))
             return
         first = series[0].first
-        spoken = lines.unpack(
-            self.connection.execute(select(INSTANCES.c.elements).where(INSTANCES.c.id == first)).scalar_one()
-        )
+        spoken = lines.unpack(self.connection.execute(_SPOKEN, {"asked": first}).scalar_one())
         derived = {
             MODALITIES_IN_STUDY: attribute("CS", *_modalities(series)),
             SERIES_OF_STUDY: attribute("IS", len(series)),
             INSTANCES_OF_STUDY: attribute("IS", sum(s.instances for s in series)),
         }
         self.connection.execute(
-            update(STUDIES)
-            .where(STUDIES.c.id == study)
-            .values(
-                first=first,
-                patient_id=lines.plain(spoken.get("00100020")),
-                accession=lines.plain(spoken.get("00080050")),
-                study_date=_day(spoken.get("00080020")),
-                elements=_of_level(spoken, "study", derived),
-            )
+            _RENEW_STUDY,
+            {
+                "asked": study,
+                "first": first,
+                "patient_id": lines.plain(spoken.get("00100020")),
+                "accession": lines.plain(spoken.get("00080050")),
+                "study_date": _day(spoken.get("00080020")),
+                "elements": _of_level(spoken, "study", derived),
+            },
         )
 
 

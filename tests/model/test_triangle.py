@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -214,11 +215,8 @@ def test_documents_that_are_none(document: str) -> None:
                         st.sampled_from(["vr", "Value", "00100020", "00081140", "InlineBinary", "BulkDataURI"]), inner,
                         max_size=3), max_leaves=12))  # fmt: skip
 def test_any_json_is_decoded_or_refused(root: Any) -> None:
-    try:
+    with contextlib.suppress(Undecodable):
         found = json_decode.decode(json.dumps(root).encode())
-    except Undecodable as error:
-        assert error.why
-    else:
         assert all(isinstance(dataset, Dataset) for dataset in found)
 
 

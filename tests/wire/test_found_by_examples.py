@@ -10,7 +10,7 @@ import pytest
 from harness.body import Body
 from harness.make import as_octets
 from harness.make.tree import Element, Tree
-from harness.wire import charset, native_xml, part10
+from harness.wire import charset, multipart, native_xml, part10, uri
 
 
 def flaws(*elements: Element, syntax: str = as_octets.EXPLICIT) -> list[str]:
@@ -63,3 +63,15 @@ def test_a_name_component_has_no_attributes() -> None:
         "</PersonName></DicomAttribute></NativeDicomModel>"
     ).encode()
     assert [f.code for f in native_xml.read(Body.of(octets)).flaws.kept] == ["xml.attribute"]
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "[x]", "[v1.x", "a@b@c", "]["])
+def test_an_absolute_target_with_a_bad_authority_still_has_a_path(host: str) -> None:
+    found = uri.classify("GET", f"http://{host}/root/studies?limit=1#f", f"http://{host}/root/")
+    assert (found.kind, found.query.raw) == ("web.search.studies", "limit=1")
+    assert uri.classify("GET", f"http://{host}", "/root").kind == "web.other"
+
+
+def test_a_boundary_of_no_characters_at_all_matches_nothing() -> None:
+    codes = multipart.read(Body.of(b"--b\r\n\r\n\r\n--b--"), "\udcff").flaws.counts.keys()
+    assert codes >= {"multipart.boundary-characters", "multipart.no-delimiter"}

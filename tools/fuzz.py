@@ -1,0 +1,181 @@
+"""Throws random and mutated inputs at every reader of harness/wire, and reports what is not an answer.
+
+    python tools/fuzz.py [--inputs N] [--seed S] [--first K] [--reader all|NAME] [--save DIR]
+
+An input fails when a reader raises, takes more processor time than one second for each KiB begun, or wants more
+memory than 1 GiB. Each failure is saved with the number of its input; `--first K --inputs 1` makes that one again.
+Exit 0: nothing found, 1: something found.
+
+Knows how inputs are made and how readers are called; must not know what they ought to find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import random
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from harness.body import Body  # noqa: E402
+from harness.wire import coding, dicom_json, json_difference, media, multipart, native_xml, part10, uri  # noqa: E402
+from tools.inputs import mutated, seeds  # noqa: E402
+
+MEMORY = 1 << 30
+KIB = 1024
+STUCK = 120  # seconds after which a reader that cannot be interrupted ends the run with its traceback
+LARGEST = 64 * KIB
+
+
+class Hang(BaseException):
+    """The processor time of an input is over; no `except Exception` in a reader catches it."""
+
+
+def read_media(data: bytes) -> None:
+    text = data.decode("latin-1")
+    accept = media.read_accept(text.split("\n"))
+    accept.weight(media.read_content_type(text.split("\n")))
+
+
+def read_multipart(data: bytes) -> None:
+    first = data.lstrip(b"\r\n").split(b"\n")[0].strip(b"\r-")
+    for boundary in ("b", first.decode("latin-1"), first.decode("utf-8", "surrogateescape")[:40]):
+        for part in multipart.read(Body.of(data), boundary).parts:
+            part.content.read(0, 64)
+            str(part.media)
+
+
+def read_json(data: bytes) -> None:
+    before: dicom_json.DataSet = {}
+    for dataset in dicom_json.read(Body.of(data)).datasets:
+        list(json_difference.difference(dataset, before))
+        before = dataset
+        for tag in dataset:
+            dicom_json.text(dataset, tag)
+            dicom_json.values(dataset, f"{tag}.00100020")
+
+
+def read_xml(data: bytes) -> None:
+    for dataset in native_xml.read(Body.of(data)).datasets:
+        dicom_json.check(native_xml.to_json(dataset))
+
+
+def read_part10(data: bytes) -> None:
+    reading = part10.read(Body.of(data))
+    other = part10.read(Body.of(data[: len(data) // 2], truncated=True))
+    list(part10.difference(reading.dataset, other.dataset))
+
+
+def read_uri(data: bytes) -> None:
+    target = data.decode("latin-1")
+    for base in ("", "/dicom-web", "http://h/dicom-web"):
+        found = uri.classify("GET", target, base)
+        for parameter in found.query.parameters:
+            found.query.all(parameter.name)
+        str(found)
+
+
+def read_coding(data: bytes) -> None:
+    for word in ("gzip", "deflate", data[:20].decode("latin-1")):
+        coding.decode(Body.of(data), word)
+
+
+READERS: dict[str, Callable[[bytes], None]] = {
+    "media": read_media,
+    "multipart": read_multipart,
+    "json": read_json,
+    "xml": read_xml,
+    "part10": read_part10,
+    "uri": read_uri,
+    "coding": read_coding,
+}
+
+
+def input_of(reader: str, number: int, seed: int) -> bytes:
+    """The input of that number, the same whenever it is asked for."""
+    chance = random.Random(f"{seed}:{reader}:{number}")
+    return mutated(chance, seeds(reader))[:LARGEST]
+
+
+@contextmanager
+def watched(size: int) -> Iterator[None]:
+    """Raises Hang when the processor time for an input of this size is over."""
+    signal.setitimer(signal.ITIMER_PROF, 1 + size // KIB)
+    faulthandler.dump_traceback_later(STUCK + 10 * (size // KIB), exit=True)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        faulthandler.cancel_dump_traceback_later()
+
+
+def tried(reader: str, data: bytes) -> str:
+    """What went wrong, '' for nothing."""
+    try:
+        with watched(len(data)):
+            READERS[reader](data)
+    except Hang:
+        return f"hang: more than {1 + len(data) // KIB} s\n{traceback.format_exc()}"
+    except MemoryError:
+        return f"memory: more than {MEMORY} octets\n{traceback.format_exc()}"
+    except Exception:
+        return f"traceback\n{traceback.format_exc()}"
+    return ""
+
+
+def _over(number: int, frame: FrameType | None) -> None:
+    raise Hang
+
+
+def run(readers: list[str], first: int, inputs: int, seed: int, save: Path) -> int:
+    """How many inputs failed; each is saved with its report."""
+    signal.signal(signal.SIGPROF, _over)
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
+    failed = 0
+    for number in range(first, first + inputs):
+        reader = readers[number % len(readers)]
+        data = input_of(reader, number, seed)
+        report = tried(reader, data)
+        if report:
+            failed += 1
+            save.mkdir(parents=True, exist_ok=True)
+            name = f"{reader}-{seed}-{number}"
+            (save / f"{name}.bin").write_bytes(data)
+            (save / f"{name}.txt").write_text(report, encoding="utf-8")
+            print(f"{name}: {report.strip().splitlines()[0]}: {report.strip().splitlines()[-1]}")
+    return failed
+
+
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--reader", choices=["all", *READERS], default="all")
+    parser.add_argument("--save", type=Path, default=Path("fuzz-found"))
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    given = arguments()
+    # numbers mean the same inputs for one reader and for all of them
+    readers = list(READERS) if given.reader == "all" else [given.reader]
+    start = time.monotonic()
+    failed = run(readers, given.first, given.inputs, given.seed, given.save)
+    print(f"{given.inputs} inputs, {failed} failed, {time.monotonic() - start:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
