@@ -10,6 +10,7 @@ import cProfile
 import pstats
 import statistics
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import suites
 from benchmarks.standing import Bare, Request, Stand, partners, simulator
+from dicomproof.rejudge import rejudge
 from dicomproof.run import Options, check
 from harness.record import read
 from harness.target import parse
@@ -50,16 +52,21 @@ def test_overhead(partner: str, benchmark: BenchmarkFixture, capsys: pytest.Capt
         print(f"\n{partner}: run {shown(runs)}, replay {shown(replays)}, ratio {ratio:.2f} (wanted: {WANTED})")
 
 
-def test_profile(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
-    """Prints where a run against the simulator spends the time of this process."""
+def test_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    """Prints where the time of this process goes: asking, and what is done behind it, judging the record again."""
     suites.load()
-    profile = cProfile.Profile()
     with TemporaryDirectory(prefix="dicomproof-") as folder:
-        profile.enable()
-        benchmark.pedantic(run, args=(simulator, Path(folder)), rounds=1)
-        profile.disable()
+        asking = profiled(run, simulator, Path(folder))
+        judging = profiled(rejudge, Path(folder) / "record", Path(folder) / "again", "", "")
     with capsys.disabled():
-        pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(SHOWN)
+        for profile in (asking, judging):
+            pstats.Stats(profile).strip_dirs().sort_stats("tottime").print_stats(SHOWN)
+
+
+def profiled(function: Callable[..., object], *arguments: object) -> cProfile.Profile:
+    profile = cProfile.Profile()
+    profile.runcall(function, *arguments)
+    return profile
 
 
 def run(stand: Stand, folder: Path) -> float:

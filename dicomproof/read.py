@@ -20,7 +20,7 @@ from typing import Any
 
 import suites
 from dicomproof import __version__
-from dicomproof.run import Result, UsageError
+from dicomproof.run import Result, UsageError, select
 from harness.clock import Deadline
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
 from harness.exchange import Ask, Exchange
@@ -29,6 +29,7 @@ from harness.judge import Judge, Met
 from harness.record import Record
 from harness.rule import Catalogue, Rule
 from harness.verdict import Exit, Verdict, exit_code
+from harness.wire import remember
 
 BUDGET = 60.0  # seconds for one file
 # What a reader says where it stopped for its own sake: behind that place nothing was judged.
@@ -68,21 +69,10 @@ def read(paths: Sequence[Path], options: Options, events: Events | None = None) 
     if why := unknown_edition(edition):
         raise UsageError(why)
     catalogue = suites.load()
-    rules = for_files(catalogue, options.only)
+    rules = select(catalogue, options.only, "file")
     record = Record(options.out)
     with contextlib.closing(record):
         return _Reading(paths, options, events or Events(), catalogue, rules, edition, record).whole()
-
-
-def for_files(catalogue: Catalogue, only: str = "") -> list[Rule[Any]]:
-    """The rules that judge files; UsageError when none of them is meant by `only`."""
-    chosen = [r for r in catalogue.select(only) if any(w.split(".")[0] == "file" for w in r.on.split("|"))]
-    if not chosen:
-        raise UsageError(
-            f"No rule on files fits --only {only!r}. It takes an id, a glob such as 'instance.*', a service or a "
-            "clause such as 'PS3.18 F.2'; `dicomproof rules` lists them."
-        )
-    return chosen
 
 
 def exchange_of(taken: Taken, seq: int) -> Exchange:
@@ -173,6 +163,7 @@ class _Reading:
             self._left(taken)
             return
         self.files += 1
+        remember.forget()
         deadline = Deadline.after(BUDGET)
         if not self._judged(taken, deadline) or not taken.answer.type.startswith("multipart/"):
             return

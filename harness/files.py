@@ -13,7 +13,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -194,7 +194,7 @@ def _taken(found: Found, handle: int, blobs: Blobs) -> Taken | Unread:
     type_ = sniff.shown(head, claim)
     if type_ == sniff.OTHER and not claim:
         return Unread(found.name, "of another kind", f"is nothing that is judged here: {_beginning(head)}", lost=False)
-    if type_ in MARKS and (why := _too_much(handle, about.st_size, type_)):
+    if why := _too_much(_pieces(handle), about.st_size, type_):
         return Unread(found.name, "too large", why)
     if type_ == sniff.MULTIPART and _chunked(head):
         return Unread(found.name, "chunked", "still has its chunked transfer coding; capture the message without it")
@@ -210,14 +210,20 @@ def _beginning(head: bytes) -> str:
     return f"it begins with {head[:8].hex(' ')}" if head else "it is empty"
 
 
-def _too_much(handle: int, size: int, type_: str) -> str:
-    """Why a text would take more memory than a file may, '' when it does not."""
-    if size > TEXT:
-        return f"is not judged: it has {size} octets, and a text is read up to {TEXT}"
-    marks, at = 0, 0
+def _pieces(handle: int) -> Iterator[bytes]:
+    at = 0
     while isinstance(piece := _piece(handle, at, CHUNK), bytes) and piece:
         at += len(piece)
-        marks += sum(piece.count(mark) for mark in MARKS[type_])
+        yield piece
+
+
+def _too_much(pieces: Iterable[bytes], size: int, type_: str) -> str:
+    """Why a text would take more memory than a file may, '' when it does not or is no text."""
+    if type_ not in MARKS:
+        return ""
+    if size > TEXT:
+        return f"is not judged: it has {size} octets, and a text is read up to {TEXT}"
+    marks = sum(piece.count(mark) for piece in pieces for mark in MARKS[type_])
     most = f"a text is read up to {MOST_MARKS}"
     return f"is not judged: it has {marks} brackets and separators, and {most}" if marks > MOST_MARKS else ""
 
@@ -289,8 +295,8 @@ def parts(taken: Taken) -> Iterator[Taken | Unread]:
             continue
         if type_ == sniff.OTHER and not declared:
             continue
-        if type_ in MARKS and part.content.size > TEXT:
-            yield Unread(name, "too large", f"is not judged: a text is read up to {TEXT} octets")
+        if why := _too_much(part.content.chunks(), part.content.size, type_):
+            yield Unread(name, "too large", why)
             continue
         large = part.content.size > KEPT
         kept = Body.of(part.content.read(0, HEAD), truncated=True) if large else part.content

@@ -34,8 +34,10 @@ def whole(run: Run) -> str:
 def curl(ask: Ask) -> str:
     """A command that asks the same with curl, run beside the record: a body is a file in blobs/.
 
-    '' when the question is too long for a command line.
+    '' when the question is too long for a command line, or when nobody was asked: a file was read.
     """
+    if ask.method == "READ" and not ask.base:
+        return ""
     url = "/".join(ask.base.split("/", 3)[:3]) + ask.target
     words = ["curl", "-i", "--globoff", "--path-as-is"]
     if ask.method != "GET":

@@ -7,6 +7,7 @@ made in `flawed_json`, `flawed_xml` and `flawed_part10`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cache
 
 from hypothesis import strategies as st
@@ -65,51 +66,58 @@ def datasets(
     """A legal data set of up to `most` elements and as many private ones, with items up to `depth` levels deep."""
     charset = draw(st.sampled_from(sorted(charsets, key=len)))
     more = "".join(letters(term) for term in charset)
-    tree = draw(_levels(depth, tuple(vr for vr in ALL if vr in vrs), more, most, private))
+    tree = draw(_trees(depth, tuple(vr for vr in ALL if vr in vrs), more, most, private))
     return tree.having(Element(CHARACTER_SET, "CS", charset)) if charset else tree
 
 
-def _levels(depth: int, vrs: tuple[str, ...], more: str, most: int, private: bool) -> SearchStrategy[Tree]:
-    inner = _levels(depth - 1, vrs, more, min(most, 3), private) if depth > 0 else st.nothing()
-    usable = tuple(vr for vr in vrs if vr != "SQ" or depth > 0) or ("LO",)
-    return _tree(usable, more, most, private, inner)
-
-
 @st.composite
-def _tree(draw: DrawFn, vrs: tuple[str, ...], more: str, most: int, private: bool, inner: SearchStrategy[Tree]) -> Tree:
-    standard = [vr for vr in vrs if tags(vr)]
-    made: list[Element] = []
-    for vr in draw(st.lists(st.sampled_from(standard), max_size=most)) if standard else []:
-        made.append(draw(_element(draw(st.sampled_from(tags(vr))), vr, more, inner)))
-    if private and draw(st.booleans()):
-        made += draw(_blocks(vrs, more, inner))
-    return Tree().having(*made)
+def _tree(draw: DrawFn, depth: int, vrs: tuple[str, ...], more: str, most: int, private: bool) -> Tree:
+    """One of `_trees`; a strategy of its own, because the description of those is as long as they are deep."""
+    return draw(_trees(depth, vrs, more, most, private))
 
 
-@st.composite
-def _blocks(draw: DrawFn, vrs: tuple[str, ...], more: str, inner: SearchStrategy[Tree]) -> list[Element]:
-    """Private blocks of one group, each with its creator (PS3.5 7.8.1)."""
-    group = draw(st.sampled_from(GROUPS))
-    made: list[Element] = []
-    owners = draw(st.lists(st.sampled_from(CREATORS), min_size=1, max_size=2, unique=True))
-    for position, creator in enumerate(owners):
-        block = draw(st.sampled_from(("10", "FE"))) if position == 0 else "FF"
+@cache
+def _trees(depth: int, vrs: tuple[str, ...], more: str, most: int, private: bool) -> SearchStrategy[Tree]:
+    """Data sets whose text is made of ASCII and `more`; each element is drawn in one go, so that it can be left out."""
+    inner = _tree(depth - 1, vrs, more, min(most, 3), private) if depth > 0 else None
+    usable = tuple(vr for vr in vrs if vr != "SQ" or inner is not None) or ("LO",)
+    standard = [_standard(vr, more, inner) for vr in usable if tags(vr)]
+    elements = st.lists(st.one_of(standard), max_size=most) if standard else st.just([])
+    blocks = st.lists(_blocks(usable, more, inner), max_size=1) if private else st.just([])
+    return st.builds(lambda held, owned: Tree().having(*held, *(e for block in owned for e in block)), elements, blocks)
+
+
+def _standard(vr: str, more: str, inner: SearchStrategy[Tree] | None) -> SearchStrategy[Element]:
+    content = _content(vr, more, inner)
+    return st.builds(lambda tag, held: replace(held, tag=tag), st.sampled_from(tags(vr)), content)
+
+
+def _blocks(vrs: tuple[str, ...], more: str, inner: SearchStrategy[Tree] | None) -> SearchStrategy[list[Element]]:
+    """One or two private blocks of one group, each with its creator (PS3.5 7.8.1)."""
+    content = st.one_of([_content(vr, more, inner) for vr in vrs])
+    held = st.lists(st.tuples(st.sampled_from(("01", "00", "10", "FF")), content), max_size=3)
+    owners = st.lists(
+        st.tuples(st.sampled_from(CREATORS), held), min_size=1, max_size=2, unique_by=lambda pair: pair[0]
+    )
+    return st.builds(_block, st.sampled_from(GROUPS), st.sampled_from(("10", "FE")), owners)
+
+
+def _block(group: str, first: str, owners: Sequence[tuple[str, Sequence[tuple[str, Element]]]]) -> list[Element]:
+    made = []
+    for block, (creator, held) in zip((first, "FF"), owners, strict=False):
         made.append(Element(f"{group}00{block}", "LO", (creator,)))
-        for vr in draw(st.lists(st.sampled_from(vrs), max_size=3)):
-            number = draw(st.sampled_from(("01", "00", "10", "FF")))
-            made.append(draw(_element(f"{group}{block}{number}", vr, more, inner)))
+        made += [replace(element, tag=group + block + number) for number, element in held]
     return made
 
 
-@st.composite
-def _element(draw: DrawFn, tag: str, vr: str, more: str, inner: SearchStrategy[Tree]) -> Element:
-    if draw(st.sampled_from((False, False, False, True))):
-        return Element(tag, vr)
+def _content(vr: str, more: str, inner: SearchStrategy[Tree] | None) -> SearchStrategy[Element]:
+    """An element of this VR that has no tag yet, now and then an empty one."""
     if vr == "SQ":
-        return Element(tag, vr, items=tuple(draw(st.lists(inner, max_size=2))))
+        made = st.lists(inner if inner is not None else st.nothing(), max_size=2)
+        return made.map(lambda items: Element("", vr, items=tuple(items)))
     if vr in BINARY:
-        return Element(tag, vr, octets=draw(octets(WORDS[vr])))
-    return Element(tag, vr, draw(values(vr, more, 3)))
+        return st.one_of(octets(WORDS[vr]), st.just(b"")).map(lambda held: Element("", vr, octets=held))
+    return st.one_of(values(vr, more, 3), st.just(())).map(lambda held: Element("", vr, held))
 
 
 @st.composite

@@ -124,7 +124,7 @@ PLANTED: dict[str, tuple[Planted, ...]] = {
     ),
     "xml.person-name-delimiter": tuple(
         ("PN", [_p(N("Alphabetic", {}, [N("FamilyName", {}, [text])]))], "/PersonName[1]/Alphabetic")
-        for text in ("a^b", "a=b", "^")
+        for text in ("a^b", "a=b", "a^")
     ),
     "xml.bulkdata-reference": (
         ("OB", [N("BulkData")], "/BulkData"),

@@ -45,8 +45,7 @@ def _value(vr: str, letters: str) -> SearchStrategy[str | int | float]:
 def _text(vr: str, letters: str) -> SearchStrategy[str]:
     alphabet = LINE + "^=" + letters + ("\\\r\n\f\t" if vr in ("LT", "ST", "UT") else "")
     short = st.text(alphabet, min_size=1, max_size=min(LIMITS[vr], 12)).filter(lambda text: not text.endswith(" "))
-    limit = "L" * (LIMITS[vr] - 1)
-    return st.one_of(short, st.sampled_from([limit + c for c in ("A", *letters[:2])]))
+    return st.builds(lambda text, full: text.rjust(LIMITS[vr], "L") if full else text, short, st.booleans())
 
 
 def person_name(letters: str) -> SearchStrategy[str]:
@@ -119,6 +118,7 @@ def octets(word: int) -> SearchStrategy[bytes]:
     return st.integers(1, 3).flatmap(lambda n: st.binary(min_size=n * step, max_size=n * step))
 
 
+@cache
 def values(vr: str, letters: str, most: int) -> SearchStrategy[tuple[str | int | float | None, ...]]:
     """One to `most` values; empty ones may stand among those of text, never alone."""
     one: SearchStrategy[str | int | float | None] = value(vr, letters)

@@ -19,11 +19,28 @@ SMALL = 256 << 10  # octets of a body that is remembered
 TOTAL = 4 << 20  # octets of all bodies that one reader remembers; what was made of them is some ten times as large
 
 
+_MEMORIES: list[Callable[[], None]] = []
+
+
+def forget() -> None:
+    """Forget everything: where nothing is met again (files in a folder), memory is better kept for the next one."""
+    for clear in _MEMORIES:
+        clear()
+
+
 def remembered(read: Callable[[Body], Reading]) -> Callable[[Body], Reading]:
     """The reader with a memory. One instance is met again and again: stored, retrieved, by several rules."""
     known: OrderedDict[tuple[str, bool], tuple[Reading, int]] = OrderedDict()
     lock = threading.Lock()
     held = 0
+
+    def clear() -> None:
+        nonlocal held
+        with lock:
+            known.clear()
+            held = 0
+
+    _MEMORIES.append(clear)
 
     @wraps(read)
     def once(body: Body) -> Reading:

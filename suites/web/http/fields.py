@@ -22,6 +22,7 @@ CONTENT_TYPE = (
     "media.parameter", "media.parameter-space", "media.token", "media.quoted-string", "media.duplicate-parameter",
     "media.type-parameter", "media.unquoted-boundary",
 )  # fmt: skip
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
 URI = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 # RFC 7234 5.5, and the form that PS3.18 8.3.4.2 prescribes: no quotes, a colon after the service.
@@ -172,6 +173,28 @@ def folds_a_field(raw: bytes) -> bytes:
     """A header field is continued on a second line."""
     line, end, rest = raw.partition(b"\r\n")
     return line + end + b"X-Folded: one\r\n two" + end + rest
+
+
+@rule(
+    "http.entity-tag-syntax",
+    cites="PS3.18 8.1.2; RFC 9110 8.8.3",
+    on="web",
+    who=BOTH,
+    content=False,
+    when=lambda x: "etag" in x.answer.headers,
+    due=False,
+    says="An entity tag stands in double quotes, with W/ before them when it is weak.",
+)
+def entity_tag_syntax(x: Exchange) -> Iterator[Finding]:
+    for value in x.answer.headers.all("etag"):
+        if not _ETAG.fullmatch(value.strip(" \t")):
+            yield Finding(got=value, want='"tag" or W/"tag"', where="ETag")
+
+
+@entity_tag_syntax.mutant
+def entity_tag_without_quotes(x: Exchange) -> Answer | None:
+    """Entity tags have no quotes."""
+    return x.answer.but(headers=x.answer.headers.but("etag", x.answer.body.digest[:12])) if x.answer.ok else None
 
 
 @rule(

@@ -6,6 +6,7 @@ Must not know services: what holds here holds for any request and answer.
 from __future__ import annotations
 
 import http
+import json
 import re
 from collections.abc import Iterator
 
@@ -212,6 +213,30 @@ def report_in_html_by_default(x: Exchange) -> Iterator[Finding]:
 def reports_in_json_to_everybody(x: Exchange) -> Answer | None:
     """Reports are JSON whatever was asked."""
     return x.answer.but(type="application/json", body=b"{}") if _failure(x) else None
+
+
+@rule(
+    "http.report-as-labelled",
+    cites="PS3.18 8.4.2; 8.6.3; RFC 9110 8.3",
+    verifies="PS3.18-8.4.2-1",
+    on="web",
+    content=False,
+    when=lambda x: _failure(x) and 0 < x.answer.body.size <= _LOOKED_AT and x.answer.type.endswith(("/json", "+json")),
+    due=False,
+    says="A Status Report that Content-Type calls JSON is a JSON text.",
+)
+def report_as_labelled(x: Exchange) -> Iterator[Finding]:
+    octets = x.answer.payload.read(0, _LOOKED_AT)
+    try:
+        json.loads(octets)
+    except (ValueError, RecursionError):
+        yield Finding(got=repr(octets[:40]), want=f"a JSON text, as {x.answer.type} is", where="payload")
+
+
+@report_as_labelled.mutant
+def calls_a_page_json(x: Exchange) -> Answer | None:
+    """A report is a page of HTML that Content-Type calls JSON."""
+    return x.answer.but(type="application/json", body=b"<html>No.</html>") if _failure(x) else None
 
 
 @rule(

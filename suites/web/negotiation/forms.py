@@ -42,12 +42,12 @@ def _content(x: Exchange) -> object:
 
 @journey(
     "negotiation.forms-are-equal",
-    cites="PS3.18 8.7; 8.7.1; 8.7.3.5.1; 8.4.1.1",
+    cites="PS3.18 8.7; 8.7.1; 8.7.3.5.1; 8.4.1.1; RFC 9110 5.3",
     verifies=("PS3.18-8.7-1", "PS3.18-8.7.1-2", "PS3.18-8.7.3.5.1-1", "PS3.18-8.4.1.1-1"),
     on="web.search.accept-forms|web.retrieve.accept-forms",
     basis=RELATION,
     when=_others,
-    says="Case of names, quotes, white space, a boundary and a weight of 1 in Accept do not change the answer.",
+    says="Case of names, quotes, white space, a boundary, a weight of 1 and a second Accept field change no answer.",
 )
 def forms_are_equal(j: Journey) -> Iterator[Finding]:
     yield from _alike(j, same_content=False)
@@ -83,6 +83,13 @@ def minds_the_boundary(ask: Ask, door: Door) -> Answer:
 def minds_the_blanks(ask: Ask, door: Door) -> Answer:
     """A tab before a semicolon in Accept is not expected."""
     return _refusing(lambda value: "\t" in value)(ask, door)
+
+
+@forms_are_equal.mutant(at=DOOR)
+def reads_one_accept_field(ask: Ask, door: Door) -> Answer:
+    """Of two Accept fields only the first is read."""
+    fields = ask.headers.all("accept")
+    return door(ask.but(headers=ask.headers.but("accept", fields[0]))) if len(fields) > 1 else door(ask)
 
 
 @journey(

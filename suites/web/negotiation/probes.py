@@ -17,6 +17,7 @@ from suites.web.negotiation.tables import COMPRESSED, FORBIDDEN, LOSSY
 
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 STRANGE = "application/vnd.example.unsupported"
+VIDEO = ("1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.102")  # what no still image is turned into
 TYPES = {s: f'multipart/related; type="{name}"' for name, syntaxes in COMPRESSED.items() for s in syntaxes}
 # For resources in JSON and XML: each member decides something, and the whole means one of them.
 WEIGHED = (
@@ -128,10 +129,13 @@ def _bulk_uris(web: Web, entity: Entity) -> list[str]:
 
 @probe("negotiation.transfer-syntaxes", provokes=("web.retrieve.instances", "web.retrieve.frames"))
 def transfer_syntaxes(web: Web) -> None:
-    """Each held transfer syntax asked for by default, as it is, as any, as explicit; and the two forbidden ones."""
+    """Each held transfer syntax by default, as it is, as any, as explicit; the forbidden ones; one of a list of two."""
     seen: dict[str, Entity] = {}
     for entity in web.holding.instances:
         seen.setdefault(entity.transfer_syntax, entity)
+    for entity in [e for e in seen.values() if e.transfer_syntax not in (*LOSSY, *VIDEO)][:1]:
+        accept = f"{DICOM}; transfer-syntax={VIDEO[0]}, {DICOM}; transfer-syntax={EXPLICIT_LE};q=0.5"
+        web.get(entity.path[1:], accept, facts=_about(entity))
     for number, (syntax, entity) in enumerate(seen.items()):
         asked = (
             ["", "*", syntax] + ([EXPLICIT_LE] if number < 3 else []) + (["1.2.840.10008.1.2"] if not number else [])
@@ -166,6 +170,8 @@ def forms(web: Web) -> None:
                 for form, accept in others.items():
                     if form != "without quotes" or web.edition >= "2023e":
                         web.get(path, accept, step="other", facts=_about(entity, form=form))
+                fields = [("Accept", STRANGE), ("Accept", plain)]
+                web.get(path, None, fields, step="other", facts=_about(entity, form="two Accept fields"))
 
 
 @probe("negotiation.charsets", provokes=("web.search", "web.retrieve.metadata", "web.retrieve.charset"))

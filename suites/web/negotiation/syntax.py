@@ -107,6 +107,14 @@ def knows_no_transfer_syntax_parameter(ask: Ask, door: Door) -> Answer:
     return answer.but(status=406) if "transfer-syntax=" in (ask.headers.get("accept") or "") else answer
 
 
+@transfer_syntax_parameter.mutant(at=DOOR)
+def looks_at_the_first_transfer_syntax(ask: Ask, door: Door) -> Answer:
+    """Of several transfer syntaxes in Accept only the first one counts."""
+    members = (ask.headers.get("accept") or "").split(",")
+    several = ask.resource.kind == "web.retrieve.instances" and sum("transfer-syntax=" in m for m in members) > 1
+    return door(ask.but(headers=ask.headers.but("accept", members[0]))) if several else door(ask)
+
+
 undetected("M-AC-04", why="* permits Explicit VR Little Endian in so many words (8.7.3.5.2), so this is legal")
 
 

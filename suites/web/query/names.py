@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from harness.exchange import Answer, Ask, Journey
-from harness.rule import DOOR, RELATION, Door, Finding, journey
-from suites.web.query.reading import compared, content_differs
+from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
+from suites.web.query.reading import compared, content_differs, rows
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 
@@ -133,6 +133,33 @@ def knows_no_lower_case_tags(ask: Ask, door: Door) -> Answer:
     answer = door(ask)
     lower = any(_TAG.fullmatch(n) and n != n.upper() for n in _names(ask))
     return _refused(answer) if lower and answer.ok else answer
+
+
+@rule(
+    "query.every-form-of-a-name-is-a-key",
+    cites="PS3.18 8.3.1; 8.3.4.1; RFC 3986 2",
+    verifies=("PS3.18-8.3.1-2", "PS3.18-8.3.1-6"),
+    on="web.search",
+    when=lambda x: "excludes" in x.facts and x.answer.complete,
+    says="A key counts however its name is written: by tag or with needless escapes, a value nobody has finds nothing.",
+)
+def every_form_of_a_name_is_a_key(x: Exchange) -> Iterator[Finding]:
+    found = rows(x)
+    if found or not x.answer.ok:
+        got = f"{len(found)} matches" if found else x.answer.line
+        yield Finding(got=got, want="no match", where=f"key {x.facts['form']}")
+
+
+@every_form_of_a_name_is_a_key.mutant(at=DOOR)
+def overlooks_one_tag(ask: Ask, door: Door) -> Answer:
+    """Accession Number named by its tag is taken for an unknown parameter."""
+    return door(_renamed(ask, lambda name: "x_unknown" if name == "00080050" else name))
+
+
+@every_form_of_a_name_is_a_key.mutant(at=DOOR)
+def does_not_decode_names(ask: Ask, door: Door) -> Answer:
+    """The name of a parameter is compared as it stands in the URI."""
+    return door(_renamed(ask, lambda name: name.replace("%", "%25")))
 
 
 @journey(

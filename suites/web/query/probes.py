@@ -12,8 +12,10 @@ from harness.make.holding import Entity
 from harness.make.keys import KEYS, Key
 from harness.rule import probe
 from harness.talk.conversation import Web
+from suites.web.search.probes.choose import NOBODY
 
 UNKNOWN = ("x_unknown=1", "x_bare", "x_empty=", "NoSuchAttribute=1", "x_list=a,b&x_list=c", "x%20y=%2C")
+SPECIAL = "!$'()+;:@/"  # qp-special of 8.3.1 without what wild cards are made of: these need not be encoded
 # (query, doubt): a value that its parameter does not allow; in doubt where a target need not support the parameter.
 INVALID = (
     ("limit=-1", False),
@@ -84,6 +86,18 @@ def tags(web: Web) -> None:
                 _spelled(web, "web.search.query-path", f"studies/{series.study}/series", key, value, "")
 
 
+@probe("query.name-forms", provokes=("web.search",))
+def name_forms(web: Web) -> None:
+    """Keys by keyword, by tag, and with letters of their names percent-encoded, each with a value that nothing has."""
+    for study in web.holding.studies[:1]:
+        for key in (k for k in KEYS if k.level == "study" and k.vr != "UI"):
+            encoded = f"%{ord(key.keyword[0]):02X}{key.keyword[1:]}"
+            forms = (key.path, encoded) if key.keyword in ("PatientID", "StudyDate") else (key.path,)
+            for name in forms:
+                query = f"StudyInstanceUID={study.study}&{name}={quote(NOBODY[key.vr], safe='')}"
+                web.get(f"studies?{query}", facts={"excludes": study.study, "form": name})
+
+
 def _spelled(web: Web, kind: str, path: str, key: Key, value: str, narrow: str) -> None:
     narrow = "" if key.keyword == "StudyInstanceUID" or not narrow else f"&{narrow}"
     names = dict.fromkeys((key.path, key.path.lower(), key.spelled("mixed"), _mixed(key)))
@@ -124,6 +138,9 @@ def encoding(web: Web) -> None:
             about = {"finds": study.study, "form": f"{keyword}={value}"}
             query = f"{keyword}={quote(value, safe='-._~')}&StudyInstanceUID={study.study}"
             web.get(f"studies?{query}", facts=about)
+            if any(c in value for c in SPECIAL):
+                least = f"{keyword}={quote(value, safe='-._~' + SPECIAL)}&StudyInstanceUID={study.study}"
+                web.get(f"studies?{least}", facts={**about, "form": f"{about['form']}, encoded as little as may be"})
 
 
 def _reserved(value: str) -> bool:

@@ -81,7 +81,7 @@ def knows_capital_escapes_only(ask: Ask, door: Door) -> Answer:
     on="web.search",
     who=BOTH,
     when=lambda x: "finds" in x.facts and x.answer.complete,
-    says="A value with reserved or non-ASCII characters is found by its percent-encoded form.",
+    says="A value with reserved or non-ASCII characters is found by its percent-encoded form, and a + is a +.",
 )
 def reserved_characters_in_values(x: Exchange) -> Iterator[Finding]:
     wanted = str(x.facts["finds"])
@@ -106,6 +106,13 @@ def reads_escapes_as_latin_1(ask: Ask, door: Door) -> Answer:
     path, mark, raw = ask.target.partition("?")
     wrong = re.sub(r"%([89A-Fa-f][0-9A-Fa-f])", lambda m: quote(bytes.fromhex(m[1]).decode("latin-1")), raw)
     return door(ask.but(target=f"{path}{mark}{wrong}"))
+
+
+@reserved_characters_in_values.mutant(at=DOOR)
+def reads_plus_as_blank(ask: Ask, door: Door) -> Answer:
+    """A plus sign in the query is read as a blank, as forms of web pages have it."""
+    path, mark, raw = ask.target.partition("?")
+    return door(ask.but(target=path + mark + raw.replace("+", "%20")))
 
 
 def _listed(j: Journey) -> bool:

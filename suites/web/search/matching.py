@@ -75,6 +75,12 @@ def single_values_match_as_prefixes(ask: Ask, door: Door) -> Answer:
 
 
 @single_value.mutant(at=DOOR)
+def modality_matches_anywhere(ask: Ask, door: Door) -> Answer:
+    """A modality matches whatever contains its letters."""
+    return door(rewriting(ask, lambda path, value: f"*{value}*" if path == "00080060" and value else value))
+
+
+@single_value.mutant(at=DOOR)
 def text_matches_in_any_case(ask: Ask, door: Door) -> Answer:
     """Texts other than names match whatever their case."""
     return _any_case(ask, door)
@@ -136,6 +142,16 @@ def question_mark_matches_any_length(ask: Ask, door: Door) -> Answer:
 
 
 @wild_card.mutant(at=DOOR)
+def question_mark_matches_nothing_too(ask: Ask, door: Door) -> Answer:
+    """A question mark matches one character or none."""
+    fewer = door(rewriting(ask, lambda path, value: re.sub(r"\?|%3F", "", value) if _wild(path) else value))
+    answer = door(ask)
+    if not searches(ask) or not any(_wild(k.path) and "?" in k.value for k in asked.keys(ask)):
+        return answer
+    return fewer if answer.status == 204 else answer
+
+
+@wild_card.mutant(at=DOOR)
 def patterns_match_anywhere(ask: Ask, door: Door) -> Answer:
     """A pattern matches when it occurs anywhere in the value."""
     return door(rewriting(ask, lambda path, value: f"*{value}*" if _wild(path) and "*" in decode(value) else value))
@@ -173,6 +189,27 @@ def ignores_ranges(ask: Ask, door: Door) -> Answer:
 def forgets_the_upper_end(ask: Ask, door: Door) -> Answer:
     """Of a closed range only the lower end counts."""
     return door(rewriting(ask, lambda path, value: re.sub(r"-.*", "-", value) if _dated(path) else value))
+
+
+@range_.mutant(at=DOOR)
+def times_have_no_seconds(ask: Ask, door: Door) -> Answer:
+    """Of the ends of a range of times only hours and minutes count."""
+    return door(rewriting(ask, lambda path, value: _minutes(value) if _timed(path) and "-" in value else value))
+
+
+@range_.mutant(at=DOOR)
+def times_have_no_fractions(ask: Ask, door: Door) -> Answer:
+    """Of the ends of a range of times the fractions of a second do not count."""
+    return door(rewriting(ask, lambda path, value: re.sub(r"\.[0-9]+", "", value) if _timed(path) else value))
+
+
+def _minutes(value: str) -> str:
+    low, _, high = value.partition("-")
+    return f"{low[:4]}-{high[:4]}"
+
+
+def _timed(path: str) -> bool:
+    return asked.vr_of(path.rpartition(".")[2]) == "TM"
 
 
 @range_.mutant(at=DOOR)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.rule import DOOR, Door, Finding, journey, rule
+from harness.wire import dicom_json
 from suites.web.search import asked
-from suites.web.search.broken import dropping, edited, renumbered, rewarned, searches, unwarned
+from suites.web.search.broken import dropping, edited, relisted, renumbered, rewarned, rewriting, searches, unwarned
 from suites.web.search.rows import found, owns, remaining, rows, says_more, warnings, whole
 
 KIND = "web.search.paging"
@@ -115,6 +116,26 @@ def ignores_offset(ask: Ask, door: Door) -> Answer:
 def counts_offset_from_one(ask: Ask, door: Door) -> Answer:
     """The first match has offset 1."""
     return door(renumbered(ask, "offset", lambda n: max(0, n - 1)))
+
+
+@page_is_its_slice.mutant(at=DOOR)
+def ignores_offset_below_a_study(ask: Ask, door: Door) -> Answer:
+    """offset is not looked at where the series of one study are listed."""
+    return door(dropping(ask, "offset")) if searches(ask, "study-series") else door(ask)
+
+
+@page_is_its_slice.mutant(at=DOOR)
+def pages_come_before_keys(ask: Ask, door: Door) -> Answer:
+    """A page is taken of everything, and the keys are looked at within it."""
+    if (
+        not searches(ask, "studies")
+        or "limit" not in ask.query
+        or not any(k.path == "00080020" for k in asked.keys(ask))
+    ):
+        return door(ask)
+    first = owns(Exchange(0, ask, door(rewriting(ask, lambda path, value: value if path == "0020000D" else None))))
+    whole_list = door(dropping(ask, "limit", "offset"))
+    return relisted(whole_list, lambda held: [r for r in held if dicom_json.text(r, "0020000D") in first]) or whole_list
 
 
 @page_is_its_slice.mutant

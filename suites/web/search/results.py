@@ -331,6 +331,14 @@ def ignores_the_series_in_the_path(ask: Ask, door: Door) -> Answer:
     return door(ask.but(target=ask.target.replace(f"/series/{ask.resource.series}", "", 1)))
 
 
+@matches_within_path.mutant(at=DOOR, defects="M-QI-27")
+def keys_make_the_path_forgotten(ask: Ask, door: Door) -> Answer:
+    """With a key, a search below a study looks through all studies."""
+    if not searches(ask, "study-series", "study-instances") or not keys(ask):
+        return door(ask)
+    return door(ask.but(target=ask.target.replace(f"/studies/{ask.resource.study}", "", 1)))
+
+
 @matches_within_path.mutant
 def tells_another_study(x: Exchange) -> Answer | None:
     """Below a study, matches name another one."""

@@ -13,7 +13,7 @@ from harness.make.keys import KEYS, Key
 from harness.make.queries import SAFE
 from harness.talk.conversation import Web
 
-SCOPE = 12  # studies whose UIDs still fit into one query
+SCOPE = 16  # studies whose UIDs still fit into one query
 
 # What nobody has, by VR: legal, and unlike everything that is synthetic or likely.
 NOBODY = {

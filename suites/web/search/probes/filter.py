@@ -5,6 +5,7 @@ Must not judge.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from harness.exchange import Exchange
@@ -32,7 +33,7 @@ def filter_studies(web: Web) -> None:
     narrow = scope(web)
     with web.journey(KIND):
         x = web.search("studies", narrow, step="all")
-        keys = [*_universal(REQUIRED["study"]), *_uid_lists(web), *_singles(web, x), *_wild(x, "00100020"),
+        keys = [*_universal(x, REQUIRED["study"]), *_uid_lists(web), *_singles(web, x), *_wild(x, "00100020"),
                 *_wild(x, "00080050"), *_wild(x, "00200010"), *_wild(x, "00100010"), *_dates(x), *_times(x),
                 *_moments(x)]  # fmt: skip
         for key in keys:
@@ -48,7 +49,8 @@ def filter_series(web: Web) -> None:
     with web.journey(KIND):
         x = web.search("series", narrow, step="all")
         universal = [p for p in REQUIRED["series"] if "." not in p and p != "0020000E"]
-        for key in [*_universal(universal), *_sequences(x), *_steps(x), *_some(x, ("00080060", "00200011"))]:
+        keys = [*_universal(x, universal), *_sequences(x), *_steps(x), *_some(x, ("00080060", "00200011"))]
+        for key in [*keys, *_beginnings(x, "00080060")]:
             web.get(encoded("series", [*narrow, *key]), step="filtered")
         web.search("series", narrow, step="all")
 
@@ -81,10 +83,22 @@ def _some(x: Exchange, paths: Sequence[str]) -> Iterator[Keys]:
             yield [(NAMES[path], value)]
 
 
-def _universal(paths: Sequence[str]) -> Iterator[Keys]:
-    """Keys without a value, and the asterisk alone, which is the same (C.2.2.2.4)."""
+def _beginnings(x: Exchange, path: str) -> Iterator[Keys]:
+    """The first letters of values, where none is such a value itself: one that is looked for anywhere finds it."""
+    values = _values(x, path)
+    for begin in [t[:-1] for t in values if len(t) > 1 and t[:-1] not in values][:2]:
+        yield [(NAMES[path], begin)]
+
+
+def _universal(x: Exchange, paths: Sequence[str]) -> Iterator[Keys]:
+    """Keys without a value, and the asterisk alone, which is the same (C.2.2.2.4), where something has no value."""
     for number, path in enumerate(p for p in paths if p in NAMES):
-        yield [(NAMES[path], "*" if number % 4 == 3 and vr_of(path) in WILD_VRS else "")]
+        empty = any(not any(texts(row, path)) for row in rows(x) or ())
+        wild = vr_of(path) in WILD_VRS
+        if empty or not wild or number % 4 != 3:
+            yield [(NAMES[path], "")]
+        if wild and (empty or number % 4 == 3):
+            yield [(NAMES[path], "*")]
 
 
 def _uid_lists(web: Web) -> Iterator[Keys]:
@@ -118,8 +132,8 @@ def _wild(x: Exchange, path: str) -> Iterator[Keys]:
     if value:
         at = len(value) // 2
         patterns = [f"{value}*", f"{value[:at]}*", f"*{value[at:]}", f"{value[:-1]}?", f"{value[:at]}?",
-                    f"*{value[1:-1]}*", f"?{value[1:]}", f"{value[1:]}*"]  # fmt: skip
-        for pattern in patterns if path == "00100020" else patterns[:1] + patterns[3:4]:
+                    f"*{value[1:-1]}*", f"?{value[1:]}", f"{value[1:]}*", f"{value}?"]  # fmt: skip
+        for pattern in patterns if path == "00100020" else (patterns[0], patterns[3], patterns[-1]):
             yield [(NAMES[path], pattern)]
 
 
@@ -137,8 +151,18 @@ def _times(x: Exchange) -> Iterator[Keys]:
     if not found:
         return
     low, middle, high = found[0], found[len(found) // 2], found[-1]
-    for value in (f"{middle}-", f"-{middle}", f"{low}-{middle}", f"{middle}-{high}", middle):
+    for value in (f"{middle}-", f"-{middle}", f"{low}-{middle}", f"{middle}-{high}", middle, *_close(found)):
         yield [("StudyTime", value)]
+
+
+def _close(found: Sequence[str]) -> Iterator[str]:
+    """Ranges that end between two times of the same second, and of the same minute."""
+    pairs = list(itertools.pairwise(found))
+    same_second = [(a, b) for a, b in pairs if a[:6] == b[:6]]
+    same_minute = [(a, b) for a, b in pairs if a[:4] == b[:4] and a[:6] != b[:6]]
+    for earlier, later in same_second[-1:] + same_minute[-1:]:
+        yield f"{later}-"
+        yield f"-{earlier}"
 
 
 def _moments(x: Exchange) -> Iterator[Keys]:

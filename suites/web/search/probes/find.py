@@ -126,6 +126,25 @@ def _misses(web: Web, path: str, narrow: Iterable[tuple[str, str]], keys: Sequen
         web.search(path, [*others, (key.keyword, value)], step="miss", facts=_facts(key, value, name))
 
 
+@probe("search.shared-keys", provokes=("web.search.study-series", "web.search.study-instances"))
+def shared_keys(web: Web) -> None:
+    """Ask below a study for what other studies have as well: the modality of its first series, an instance number."""
+    modalities = [s.attribute("00080060") for s in web.holding.series]
+    shared = [s for s, m in zip(web.holding.series, modalities, strict=True) if m and modalities.count(m) > 1]
+    for series in [s for s in shared if _elsewhere(web, s)][:1]:
+        key = [("Modality", series.attribute("00080060"))]
+        web.search(f"studies/{series.study}/series", key)
+        web.search(f"studies/{series.study}/instances", key)
+        web.search(f"studies/{series.study}/instances", [("InstanceNumber", "1")])
+        web.search(f"{series.path[1:]}/instances", [("InstanceNumber", "1")])
+
+
+def _elsewhere(web: Web, series: Entity) -> bool:
+    """Another study has a series of the same modality."""
+    modality = series.attribute("00080060")
+    return any(s.study != series.study and s.attribute("00080060") == modality for s in web.holding.series)
+
+
 @probe("search.representations", provokes=(REPRESENTATION, *ALL))
 def representations(web: Web) -> None:
     """Ask the same in JSON, in XML and in whatever comes, for matches of every level."""

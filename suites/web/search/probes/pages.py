@@ -24,6 +24,26 @@ def pages(web: Web) -> None:
         _walk(web, "instances", [("SeriesInstanceUID", series.series), ("StudyInstanceUID", series.study)], 11)
     _walk(web, "studies", scope(web), 4)
     _walk(web, "series", scope(web), 9)
+    for study in list(busiest(web))[:1]:
+        _steps(web, f"{study.path[1:]}/series", [])
+        _steps(web, f"{study.path[1:]}/instances", [])
+    for date in _middle_date(web):
+        _steps(web, "studies", [*scope(web), ("StudyDate", f"{date}-")])
+
+
+def _middle_date(web: Web) -> list[str]:
+    """A date that parts the known studies, so that a page of those from then on is no page of all."""
+    dates = sorted(d for s in web.holding.studies if (d := s.attribute("00080020")).isdigit())
+    return dates[len(dates) // 2 : len(dates) // 2 + 1]
+
+
+def _steps(web: Web, path: str, keys: list[tuple[str, str]]) -> None:
+    """The whole list, its second match alone, the rest from the second match on, the first two."""
+    with web.journey(paging.KIND):
+        web.search(path, keys, step="all")
+        for more in ([("offset", "1"), ("limit", "1")], [("offset", "1")], [("limit", "2")]):
+            web.search(path, [*keys, *more], step="page")
+        web.search(path, keys, step="all")
 
 
 def _walk(web: Web, path: str, keys: list[tuple[str, str]], size: int) -> None:
