@@ -120,13 +120,15 @@ def summary(console: Console, verdicts: Sequence[Verdict], again: str, names: Ma
 
     `names`: what to call an exchange, where it has a better name than its number.
     """
+    seen = {v.outcome for v in verdicts} | {Outcome.FAIL, Outcome.WARN, Outcome.PASS}
+    columns = [o for o in Outcome if o in seen]
     table = Table(title="Verdicts by service", title_justify="left")
     table.add_column("service", no_wrap=True)
-    for outcome in Outcome:
-        table.add_column(outcome.value.replace("-", "-\n"), justify="right")
+    for outcome in columns:
+        table.add_column(outcome.value.replace("-", "-\n"), justify="right", no_wrap=True)
     for service in sorted({v.service for v in verdicts}):
         counts = Counter(v.outcome for v in verdicts if v.service == service)
-        table.add_row(service, *(_cell(counts[o], o) for o in Outcome))
+        table.add_row(service, *(_cell(counts[o], o) for o in columns))
     console.print(table)
     worst = sorted((v for v in verdicts if v.outcome in (Outcome.ERROR, Outcome.FAIL, Outcome.WARN)), key=_weight)
     for verdict in worst[:WORST]:

@@ -45,6 +45,11 @@ class Blobs:
             self._put_file(body)
         return Body.file(self.path(body.digest), body.size, body.truncated, body.digest)
 
+    def remove(self, body: Body) -> None:
+        """Take the octets of this body out of the folder, if they are there."""
+        self.path(body.digest).unlink(missing_ok=True)
+        self._known.discard(body.digest)
+
     def adopt(self, path: Path, digest: str) -> Path:
         """Move a finished temporary file of this folder to its place."""
         place = self.path(digest)

@@ -55,7 +55,9 @@ class Secrets:
         spool = blobs.spool()
         for chunk in self._masked(body):
             spool.write(chunk)
-        return spool.finish(body.truncated)
+        masked = spool.finish(body.truncated)
+        blobs.remove(body)  # a large body was put there as it came in
+        return masked
 
     def exchange(self, x: Exchange, blobs: Blobs) -> Exchange:
         """The exchange as it may be written down."""

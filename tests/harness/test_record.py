@@ -157,6 +157,17 @@ def test_credentials_are_never_written(tmp_path: Path) -> None:
     assert back.ask.headers.get("authorization") == "Bearer ********"
 
 
+def test_a_large_body_with_a_secret_leaves_no_copy(tmp_path: Path) -> None:
+    record = Record(tmp_path, Secrets.of(["s3cret-value"]))
+    spool = record.blobs.spool()
+    spool.write(b"." * IN_MEMORY + b"s3cret-value" + b"." * IN_MEMORY)
+    x = exchange().but(answer=dataclasses.replace(exchange().answer, body=spool.finish()))
+    kept = record.exchange(x)
+    record.close()
+    assert kept.answer.body.size == x.answer.body.size
+    assert not any(b"s3cret-value" in p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+
+
 @given(before=st.integers(0, 3 << 20), secret=st.text("abcdefgh", min_size=4, max_size=40))
 def test_secrets_are_found_across_chunk_borders(
     tmp_path_factory: pytest.TempPathFactory, before: int, secret: str

@@ -283,6 +283,7 @@ def lists_itself(x: Exchange) -> Answer | None:
     verifies="PS3.18-G.2.1-1",
     on=ON,
     when=lambda x: _read(x) and any(name == "doc" for name, _, _ in _members(_document(x).raw)),
+    due=False,
     says="In JSON a doc element is an array of objects with strings @xml:lang, @title, value.",
 )
 def json_doc(x: Exchange) -> Iterator[Finding]:

@@ -236,6 +236,7 @@ def compresses_half_of_it(x: Exchange) -> Answer | None:
     on="web",
     content=False,
     when=lambda x: "range" in x.ask.headers and x.answer.status in (206, 416),
+    due=False,
     says="206 with one part and 416 carry Content-Range, and the range has as many octets as the payload.",
 )
 def content_range(x: Exchange) -> Iterator[Finding]:
@@ -355,6 +356,7 @@ def range_called_the_whole(ask: Ask, door: Door) -> Answer:
     level=SHOULD,
     on="web.retrieve.conditional",
     when=lambda j: any(x.answer.complete for x in j.steps("again")),
+    due=False,
     says="Who asks again with the validator that it was given is told 304, without a payload, when nothing changed.",
 )
 def unchanged_is_304(j: Journey) -> Iterator[Finding]:

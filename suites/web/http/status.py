@@ -246,6 +246,7 @@ def calls_a_page_json(x: Exchange) -> Answer | None:
     on="web",
     content=False,
     when=lambda x: x.answer.status == 401,
+    due=False,
     says="A 401 answer carries WWW-Authenticate with at least one challenge.",
 )
 def unauthorized_has_challenge(x: Exchange) -> Iterator[Finding]:
@@ -304,6 +305,7 @@ def allows_what_it_refuses(x: Exchange) -> Answer | None:
     on=SERVICES,
     content=False,
     when=lambda x: x.answer.status == 206,
+    due=False,
     says="206 answers a range request only; for a partial retrieval the texts differ.",
 )
 def partial_answers_a_range(x: Exchange) -> Iterator[Finding]:
@@ -328,6 +330,7 @@ def limited_search_is_partial(x: Exchange) -> Answer | None:
     on="web",
     content=False,
     when=lambda x: x.answer.status == 304,
+    due=False,
     says="304 answers conditional GET and HEAD requests only.",
 )
 def not_modified_answers_a_condition(x: Exchange) -> Iterator[Finding]:
@@ -352,6 +355,7 @@ def second_hand_metadata(x: Exchange) -> Answer | None:
     who=BOTH,
     content=False,
     when=lambda x: x.answer.status in (301, 302, 303, 307, 308),
+    due=False,
     says="A redirection names the other resource in Location.",
 )
 def redirect_has_location(x: Exchange) -> Iterator[Finding]:

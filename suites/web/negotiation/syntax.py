@@ -308,6 +308,7 @@ undetected("M-MP-21", why="to leave out the parameter for the default transfer s
     on="web.search|web.retrieve",
     who=BOTH,
     when=lambda x: came(x) and "charset" in told(x).parameters and x.answer.type.endswith(("json", "xml")),
+    due=False,
     says="The charset parameter of a Content-Type is the character set of the content.",
 )
 def charset_is_true(x: Exchange) -> Iterator[Finding]:

@@ -324,6 +324,7 @@ def failure_reason_is_a_warning(x: Exchange) -> Answer | None:
     verifies=("PS3.18-I.1-6", "PS3.18-I.2.1-1"),
     on="web.store",
     when=lambda x: _speaks(x) and any(WARNING_REASON in i.attributes for i in _module(x).items),
+    due=False,
     says="Warning Reason (0008,1196) belongs to stored instances only and is one code for a warning.",
 )
 def warning_reason(x: Exchange) -> Iterator[Finding]:
@@ -396,6 +397,7 @@ def urls_are_ut(x: Exchange) -> Answer | None:
     verifies="PS3.18-I.1-7",
     on="web.store",
     when=lambda x: _speaks(x) and any(ORIGINAL in i.attributes for i in _module(x).stored),
+    due=False,
     says="What was coerced is told whole: when, by whom, why, and the former values in one item.",
 )
 def original_attributes(x: Exchange) -> Iterator[Finding]:
