@@ -22,6 +22,15 @@ ELEMENT = f"([1-9A-F]{HEX}{{3}}|0[1-9A-F]{HEX}{{2}}|00[1-9A-F]{HEX}|000[1-9A-F])
 TAG = f"{GROUP}{ELEMENT}|{HEX}{{3}}{ODD}00{HEX}{{2}}"
 UUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 COMPONENT = r"[^\^=\\&#9;&#10;&#13;&#127;]*"  # already escaped for XML
+# a URI reference (RFC 3986 4.1) matches all of these; as one pattern it is too much for a common engine (libxml2)
+URI = (
+    r"([A-Za-z0-9._~!$&'()*+,;=:@/?#\[\]\-]|%[0-9A-Fa-f]{2})*",  # characters and escapes
+    r"[A-Za-z][A-Za-z0-9+.\-]*:.*|[^:/?#]*([/?#].*)?",  # what stands before a colon in the first segment is a scheme
+    r"[^#]*(#[^#]*)?",
+    r"[^\[\]]*|([^:/?#]*:)?//[^/?#\[\]]*\[[0-9A-Fa-f:.vV!$&'()*+,;=_~\-]+\](:[0-9]*)?([/?#][^\[\]]*)?",
+    r"([^:/?#]+:)?(//([^@/?#]*@)?([^:@/?#\[\]]*|\[[^\]]*\])(:[0-9]*)?([/?#].*)?|[^/].*|/|/[^/].*|)",
+)
+LEAST = '<xs:minLength value="1"/>'
 GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 
@@ -29,13 +38,10 @@ COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix
 def grammars(vrs: Mapping[str, Any]) -> dict[str, str]:
     """File name -> text of both grammars."""
     codes = sorted(vrs["vrs"])
-    uri = vrs["uri"].replace("(?:", "(")  # XML Schema has no groups that do not capture, for none does
-    uri = uri.replace("/?-]", "/?\\-]").replace(":-]", ":\\-]").replace("@-]", "@\\-]")
-    uri = uri.replace("_~-]", "_~\\-]").replace("=-]", "=\\-]").replace(".-]", ".\\-]")
-    return {"native-dicom-model.rng": rng(codes, uri), "native-dicom-model.xsd": xsd(codes, uri)}
+    return {"native-dicom-model.rng": rng(codes), "native-dicom-model.xsd": xsd(codes)}
 
 
-def rng(codes: list[str], uri: str) -> str:
+def rng(codes: list[str]) -> str:
     """RELAX NG in the XML syntax."""
     choice = "".join(f"<value>{code}</value>" for code in codes)
     groups = "".join(f'\n      <optional><element name="{g}"><ref name="group"/></element></optional>' for g in GROUPS)
@@ -43,6 +49,7 @@ def rng(codes: list[str], uri: str) -> str:
                     for c in COMPONENTS)  # fmt: skip
     many = ("Value", "Item", "PersonName")
     kinds = "".join(f'\n        <oneOrMore><ref name="{kind}"/></oneOrMore>' for kind in many)
+    uri = "".join(f'\n        <param name="pattern">{_text(pattern)}</param>' for pattern in URI)
     return f"""{HEAD}<grammar xmlns="http://relaxng.org/ns/structure/1.0" ns="{NAMESPACE}"
     datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">
   <start><element name="NativeDicomModel"><ref name="any"/><ref name="dataset"/></element></start>
@@ -83,8 +90,9 @@ def rng(codes: list[str], uri: str) -> str:
     <ref name="any"/>
     <choice>
       <attribute name="uuid" ns=""><data type="string"><param name="pattern">{UUID}</param></data></attribute>
-      <attribute name="uri" ns=""><data type="string"><param name="minLength">1</param>
-        <param name="pattern">{_text(uri)}</param></data></attribute>
+      <attribute name="uri" ns=""><data type="string">
+        <param name="minLength">1</param>{uri}
+      </data></attribute>
     </choice>
     <empty/>
   </element></define>
@@ -94,11 +102,16 @@ def rng(codes: list[str], uri: str) -> str:
 """
 
 
-def xsd(codes: list[str], uri: str) -> str:
+def xsd(codes: list[str]) -> str:
     """XML Schema 1.0."""
     enum = "".join(f'<xs:enumeration value="{code}"/>' for code in codes)
     groups = "".join(f'\n      <xs:element name="{g}" type="group" minOccurs="0"/>' for g in GROUPS)
     parts = "".join(f'\n      <xs:element name="{c}" type="component" minOccurs="0"/>' for c in COMPONENTS)
+    # the patterns of one type are alternatives; to have them all, each type is made of the one before it
+    bases = ["xs:string", *(f"uri{i}" for i in range(1, len(URI)))]
+    names = [*bases[1:], "uri"]
+    uri = "\n".join(_simple(name, f"<xs:pattern value={quoteattr(pattern)}/>" + LEAST * (name == "uri"), base)
+                    for name, pattern, base in zip(names, URI, bases, strict=True))  # fmt: skip
     return f"""{HEAD}<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns="{NAMESPACE}"
     targetNamespace="{NAMESPACE}" elementFormDefault="qualified">
   <xs:element name="NativeDicomModel" type="dataset"/>
@@ -111,11 +124,11 @@ def xsd(codes: list[str], uri: str) -> str:
   </xs:attributeGroup>
 {_simple("tag", f"<xs:pattern value={quoteattr(TAG)}/>")}
 {_simple("vr", enum)}
-{_simple("creator", '<xs:minLength value="1"/>')}
+{_simple("creator", LEAST)}
 {_simple("uuid", f"<xs:pattern value={quoteattr(UUID)}/>")}
-{_simple("uri", f'<xs:minLength value="1"/><xs:pattern value={quoteattr(uri)}/>')}
+{uri}
 {_simple("partText", f'<xs:pattern value="{COMPONENT}"/>')}
-{_simple("octets", '<xs:minLength value="1"/>', "base64Binary")}
+{_simple("octets", LEAST, "xs:base64Binary")}
   <xs:complexType name="dataset">
     <xs:sequence><xs:element name="DicomAttribute" type="attribute" minOccurs="0" maxOccurs="unbounded"/></xs:sequence>
     <xs:attributeGroup ref="any"/>
@@ -169,8 +182,8 @@ def xsd(codes: list[str], uri: str) -> str:
 """
 
 
-def _simple(name: str, facets: str, base: str = "string") -> str:
-    return f'  <xs:simpleType name="{name}"><xs:restriction base="xs:{base}">{facets}</xs:restriction></xs:simpleType>'
+def _simple(name: str, facets: str, base: str = "xs:string") -> str:
+    return f'  <xs:simpleType name="{name}"><xs:restriction base="{base}">{facets}</xs:restriction></xs:simpleType>'
 
 
 def _text(pattern: str) -> str:

@@ -41,7 +41,8 @@ WORDS = {"OB": 1, "UN": 1, "OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 GROUPS = ("0009", "0011", "3009", "7FDF")  # of private elements; 0099 is left to what is wrong with a purpose
 CREATORS = ("ACME", "ACME 1.1", "other^=~", "C" * 64)
 TAGS_OF_ONE_VR = 8
-# what is read together with other elements, or with the file around it
+# what is read together with other elements, or with the file around it; group 0004 comes before (0008,0005), and the
+# records of a directory, its only use, bring their own (PS3.3 F.3.2.2)
 _APART = {0x00080005, 0x00080016, 0x00080018, 0x00280100, 0x00280103}
 
 
@@ -49,7 +50,7 @@ _APART = {0x00080005, 0x00080016, 0x00080018, 0x00280100, 0x00280103}
 def tags(vr: str) -> tuple[str, ...]:
     """Some tags of PS3.6 that have this VR, in ascending order; those that may have another as well come after."""
     fit = [t for t, row in DicomDictionary.items() if vr in row[0].split(" or ") and t not in _APART and row[4]]
-    fit = [t for t in fit if t >> 16 not in (0, 2) and t >> 16 < 0x7F00 and t & 0xFFFF and not t >> 16 & 1]
+    fit = [t for t in fit if t >> 16 not in (0, 2, 4) and t >> 16 < 0x7F00 and t & 0xFFFF and not t >> 16 & 1]
     ranked = sorted(fit, key=lambda t: (DicomDictionary[t][0] != vr, DicomDictionary[t][3] == "Retired", t))
     return tuple(f"{t:08X}" for t in ranked[:TAGS_OF_ONE_VR])
 

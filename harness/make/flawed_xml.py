@@ -57,7 +57,7 @@ PLANTED: dict[str, tuple[Planted, ...]] = {
         ("LO", [N("value", dict(ONE), ["x"])], ""),
         ("LO", [_v("x"), N("Values")], ""),
         ("LO", [N("Value", dict(ONE), ["x", N("b")])], "/Value[1]"),
-        ("PN", [_p(N("Latin"))], "/PersonName[1]"),
+        ("PN", [_p(ALPHABETIC, N("Latin"))], "/PersonName[1]"),
         ("SQ", [N("Item", dict(ONE), [N("Attribute")])], "/Item[1]"),
     ),
     "xml.text": (

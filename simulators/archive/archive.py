@@ -56,6 +56,7 @@ class Archive:
         self._database = Database(database or _sqlite(folder / "index.sqlite"))
         self._writing = threading.Lock()
         self._retired: list[tuple[float, Path]] = []
+        self._durable: set[Path] = set()  # folders of files whose names are synced
         self._sweep()
 
     def receive(self) -> Incoming:
@@ -70,7 +71,7 @@ class Archive:
         """
         outcomes: list[Stored] = []
         ready: dict[int, Filed] = {}
-        drawer = self._files / uuid.uuid4().hex[:2]  # one folder a batch, so that one fsync does for all its names
+        drawer = self._files / uuid.uuid4().hex[:1]  # one folder a batch: one fsync does for all its names
         try:
             for place, incoming in enumerate(batch):
                 outcome, filed = self._take(incoming, study, drawer)
@@ -154,7 +155,9 @@ class Archive:
         """Make a batch known to the index; the reason and a sentence when that failed and nothing was stored."""
         try:
             sync(drawer)
-            sync(drawer.parent)
+            if drawer not in self._durable:  # its own name has to outlive a crash as well, which is asked for once
+                sync(drawer.parent)
+                self._durable.add(drawer)
             with self._writing, self._database.writing() as connection:
                 filing = Filing(connection)
                 unneeded = [name for name in map(filing.put, ready) if name]

@@ -7,7 +7,6 @@ postgresql+psycopg://user@127.0.0.1:5432/dicomproof (`pip install dicomproof[pos
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,14 +29,13 @@ QUESTIONS = (
 
 
 @pytest.fixture
-def empty() -> Iterator[None]:
+def empty() -> None:
     """The database without the tables of an earlier run."""
     engine = sqlalchemy.create_engine(URL)
     tables = sqlalchemy.MetaData()
     tables.reflect(engine)
     tables.drop_all(engine)
     engine.dispose()
-    yield
 
 
 def told(archive: Archive, question: Question) -> list[tuple[object, ...]]:

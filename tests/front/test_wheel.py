@@ -60,6 +60,6 @@ def test_it_runs_beside_somebody_elses_schemas(python: Path, tmp_path: Path) -> 
 
 
 def test_theirs_stays_theirs(python: Path, tmp_path: Path) -> None:
-    done = subprocess.run([str(python), "-c", "import schemas; print(schemas.OWNER)"], cwd=tmp_path, capture_output=True,
-                          text=True, check=True)  # fmt: skip
+    command = [str(python), "-c", "import schemas; print(schemas.OWNER)"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "somebody else"

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from harness.body import Body
 from harness.make.datasets import Flawed, flawed_xml, xml_texts
 from harness.make.flawed_xml import CODES
 from harness.make.tree import Tree
-from harness.wire import native_xml
+from harness.wire import native_xml, vr
 
 SCHEMAS = Path(__file__).parent.parent.parent / "schemas"
 # what both grammars say; the reader only notes the first two
@@ -86,6 +87,17 @@ def test_every_code_of_the_reader_is_made() -> None:
     never = {"xml.too-large", "xml.depth"}  # bounds of ours
     assert set(native_xml.CODES) - set(CODES) == never | {"xml.value-space"}
     assert set(CODES) <= set(native_xml.CODES)
+
+
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@given(st.lists(st.sampled_from(["a", "1", ":", "/", "?", "#", "[", "]", "@", "%2F", "%", "//", ".", "-"]), max_size=8))
+def test_uris_are_the_same_to_all(words: list[str]) -> None:
+    uri = "".join(words)
+    octets = (
+        f'<NativeDicomModel xmlns="{native_xml.NAMESPACE}"><DicomAttribute tag="7FE00010" vr="OB"><BulkData '
+        f'uri="{uri}"/></DicomAttribute></NativeDicomModel>'
+    ).encode()
+    assert verdicts(octets) == {vr.uri_reference(uri)}
 
 
 STANDARD = """<NativeDicomModel {}>
