@@ -153,8 +153,10 @@ def served(mutant: Mutant, whole: bool = False) -> Row:
         if rule.service == "file":
             return Answers(folder).tried(mutant)
         target = Target(f"sim:mutant={mutant.id}", simulator="mutant", which=mutant.id, deadline=3.0)
-        only = "" if whole else mutant.rule
-        options = Options(folder / "out", only, edition_for(rule), SEED, 5, nonce=NONCE, data=folder / "data")
+        only, until = ("", "") if whole else (mutant.rule, mutant.rule)
+        options = Options(
+            folder / "out", only, edition_for(rule), SEED, 5, nonce=NONCE, until=until, data=folder / "data"
+        )
         verdicts = check(target, options).verdicts
     red = {v.rule for v in verdicts if v.outcome in (Outcome.FAIL, Outcome.WARN)}
     own = next(v for v in verdicts if v.rule == mutant.rule)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from dicomproof.sims import Standing, stand_up
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
 from harness.judge import Judge
 from harness.make.corpus import corpus
+from harness.make.sample import Sample
 from harness.make.variants import for_web
 from harness.record import Record
 from harness.rule import Catalogue, Probe, Rule
@@ -54,6 +56,7 @@ class Options:
     read_only: bool = False
     command: str = ""
     nonce: str = ""
+    until: str = ""  # a rule whose first failure ends the run
     data: Path | None = None  # where the simulators of this run keep their data, a temporary folder by default
 
 
@@ -167,7 +170,8 @@ class _Run:
             examples=self.options.examples,
             write=not self.read_only,
             patience=self.target.deadline,
-            corpus=[] if self.read_only else [for_web(s) for s in corpus(self.options.seed, self.nonce)],
+            until=self.options.until,
+            corpus=[] if self.read_only else list(_prepared(self.options.seed, self.nonce)),
         )
 
     def _header(self) -> None:
@@ -284,6 +288,12 @@ class _Run:
 
 def _stuck(error: OSError) -> str:
     return f"The run could not go on: {error}. Free some space or choose another --out."
+
+
+@lru_cache(maxsize=2)
+def _prepared(seed: int, nonce: str) -> tuple[Sample, ...]:
+    """What a run loads; the same for the same seed and nonce, so that many runs in a row make it once."""
+    return tuple(for_web(sample) for sample in corpus(seed, nonce))
 
 
 def _code(reason: str, verdicts: Sequence[Verdict], all_due: bool) -> Exit:

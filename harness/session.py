@@ -69,6 +69,7 @@ class Session:
     corpus: list[Sample] = field(default_factory=list)  # what we would load
     samples: list[Sample] = field(default_factory=list)  # what of it the target acknowledged
     patience: float = 20.0
+    until: str = ""  # a rule whose first failure ends the run: enough for whoever only wants to know whether it fails
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
@@ -133,7 +134,7 @@ class Session:
     def _taken(self, x: Exchange) -> Met:
         try:
             x = self.record.exchange(x.but(expected=self._expected(x.ask)))
-            met = self.judge.see(x)
+            met = self._looked_at(self.judge.see(x))
             self.events.exchange(x, met)
             return met
         except OSError:  # our own disk: the run cannot go on
@@ -144,7 +145,12 @@ class Session:
 
     def _closed(self, journey: str) -> Met:
         self.record.note("journey-end", journey)
-        return self.judge.close(journey)
+        return self._looked_at(self.judge.close(journey))
+
+    def _looked_at(self, met: Met) -> Met:
+        if self.until and any(rule == self.until for rule, _ in met):
+            self.gone = f"{self.until} was seen to fail, which is all that was wanted"
+        return met
 
     def _allowed(self) -> None:
         if self.gone:

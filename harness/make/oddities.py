@@ -83,7 +83,7 @@ def standard_texts(ds: Dataset) -> None:
     """Standard attributes with long, empty, many or peculiar values."""
     fill(
         ds,
-        ImageComments='Quote " backslash-free, tab \t and line\r\nbreaks; <xml> & {"json": [1]} \u0025 % %41',
+        ImageComments='  Quote " backslash-free, tab \t and line\r\nbreaks; <xml> & {"json": [1]} \u0025 % %41',
         PatientComments="",
         AdditionalPatientHistory="x" * 1025,
         OtherPatientNames=["Other^Name", "", "Third^Name"],

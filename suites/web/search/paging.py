@@ -124,20 +124,6 @@ def ignores_offset_below_a_study(ask: Ask, door: Door) -> Answer:
     return door(dropping(ask, "offset")) if searches(ask, "study-series") else door(ask)
 
 
-@page_is_its_slice.mutant(at=DOOR)
-def pages_come_before_keys(ask: Ask, door: Door) -> Answer:
-    """A page is taken of everything, and the keys are looked at within it."""
-    if (
-        not searches(ask, "studies")
-        or "limit" not in ask.query
-        or not any(k.path == "00080020" for k in asked.keys(ask))
-    ):
-        return door(ask)
-    first = owns(Exchange(0, ask, door(rewriting(ask, lambda path, value: value if path == "0020000D" else None))))
-    whole_list = door(dropping(ask, "limit", "offset"))
-    return relisted(whole_list, lambda held: [r for r in held if dicom_json.text(r, "0020000D") in first]) or whole_list
-
-
 @page_is_its_slice.mutant
 def turns_pages_around(x: Exchange) -> Answer | None:
     """Matches of a limited answer come in reverse order."""
@@ -168,6 +154,20 @@ def pages_lose_their_last_match(ask: Ask, door: Door) -> Answer:
     x = Exchange(0, ask, answer)
     changed = edited(x, lambda held: held[:-1]) if "limit" in ask.query else None
     return (unwarned(changed, MORE) or changed) if changed else answer
+
+
+@pages_are_the_whole.mutant(at=DOOR)
+def pages_come_before_keys(ask: Ask, door: Door) -> Answer:
+    """A page is taken of everything, and the keys are looked at within it."""
+    if (
+        not searches(ask, "studies")
+        or "limit" not in ask.query
+        or not any(k.path == "00080020" for k in asked.keys(ask))
+    ):
+        return door(ask)
+    first = owns(Exchange(0, ask, door(rewriting(ask, lambda path, value: value if path == "0020000D" else None))))
+    whole_list = door(dropping(ask, "limit", "offset"))
+    return relisted(whole_list, lambda held: [r for r in held if dicom_json.text(r, "0020000D") in first]) or whole_list
 
 
 @pages_are_the_whole.mutant(at=DOOR)

@@ -28,7 +28,8 @@ def pages(web: Web) -> None:
         _steps(web, f"{study.path[1:]}/series", [])
         _steps(web, f"{study.path[1:]}/instances", [])
     for date in _middle_date(web):
-        _steps(web, "studies", [*scope(web), ("StudyDate", f"{date}-")])
+        for dates in (f"{date}-", f"-{date}"):  # whichever way the list is ordered, one of them leaves its head out
+            _steps(web, "studies", [*scope(web), ("StudyDate", dates)])
 
 
 def _middle_date(web: Web) -> list[str]:
