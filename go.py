@@ -38,7 +38,7 @@ def prepare(extra: str) -> None:
     have = STAMP.read_text().splitlines() if STAMP.is_file() else []
     if wanted in have and PYTHON.exists():
         return
-    print(f"Setting up {HOME.name} (once; takes a minute) ...", file=sys.stderr, flush=True)
+    sys.stderr.write(f"Setting up {HOME.name} (once; takes a minute) ...\n")
     if not PYTHON.exists():
         venv.create(HOME, with_pip=True)
     done = subprocess.run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",

@@ -365,7 +365,8 @@ def _odd(plan: _Plan) -> None:
     study = plan.study(AccessionNumber="", StudyID="", PatientBirthDate="")
     series = study.series("OT", SeriesNumber="")
     series.add(images.sc_gray, odd=(oddities.private_block, oddities.private_numbers, oddities.deep_sequence))
-    series.add(images.sc_gray, odd=(oddities.standard_texts,), InstanceNumber=2147483647)
+    odd = (oddities.standard_texts, oddities.last_is_line_end)
+    series.add(images.sc_gray, odd=odd, InstanceNumber=2147483647)
     series.add(images.sc_gray, ImplicitVRLittleEndian, odd=(oddities.standard_texts,), InstanceNumber=-2147483648)
 
 

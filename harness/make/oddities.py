@@ -83,7 +83,7 @@ def standard_texts(ds: Dataset) -> None:
     """Standard attributes with long, empty, many or peculiar values."""
     fill(
         ds,
-        ImageComments='  Quote " backslash-free, tab \t and line\r\nbreaks; <xml> & {"json": [1]} \u0025 % %41',
+        ImageComments='  Quote " backslash \\ tab \t and line\r\nbreaks; <xml> & {"json": [1]} \u0025 % %41',
         PatientComments="",
         AdditionalPatientHistory="x" * 1025,
         OtherPatientNames=["Other^Name", "", "Third^Name"],
@@ -95,6 +95,11 @@ def standard_texts(ds: Dataset) -> None:
     urn_code = item(URNCodeValue="urn:oid:2.999.1", CodeMeaning="A code named by URN")
     ds.AnatomicRegionSequence = Sequence([long_code])
     ds.DerivationCodeSequence = Sequence([urn_code])
+
+
+def last_is_line_end(ds: Dataset) -> None:
+    """A last element that ends like a line, as the content of a part may: what trims parts cuts it."""
+    ds.private_block(0x7FE1, CREATOR, create=True).add_new(0x01, "OB", b"the end\n\r\n\r\n")
 
 
 def small_private(ds: Dataset) -> None:

@@ -15,6 +15,7 @@ from harness.rule import DOOR, RELATION, Door, Finding, ground, journey, rule
 from suites.web.capabilities.wadl import JSON, REPEATABLE, TYPES, UNIQUE, WADL, Document, document, same_base
 
 ON = "web.capabilities"
+NAMESPACE = "http://wadl.dev.java.net/2009/02"
 ASIDE = frozenset({401, 403, 407, 429, 503})
 
 
@@ -186,6 +187,27 @@ def root_is_resources(x: Exchange) -> Answer | None:
 def ends_too_early(x: Exchange) -> Answer | None:
     """The document lacks its end."""
     return _bent(x, lambda text: text[: len(text) - 20])
+
+
+@rule(
+    "capabilities.wadl-namespace",
+    cites="PS3.18 H; W3C WADL 1.2",
+    verifies="PS3.18-H-1",
+    on=ON,
+    when=lambda x: _read(x) and x.answer.type == WADL,
+    says="The elements of a WADL document are those of the WADL of August 2009, which the standard refers to.",
+)
+def wadl_namespace(x: Exchange) -> Iterator[Finding]:
+    read = document(x.answer)
+    if read and read.roots and read.namespace != NAMESPACE:
+        older = "wadl" in read.namespace
+        yield Finding(got=read.namespace or "no namespace", want=NAMESPACE, where="root element", warn=older)
+
+
+@wadl_namespace.mutant
+def wadl_without_namespace(x: Exchange) -> Answer | None:
+    """The description declares no namespace."""
+    return x.answer.but(body=x.answer.body.bytes().replace(NAMESPACE.encode(), b"")) if x.kind == ON else None
 
 
 @rule(

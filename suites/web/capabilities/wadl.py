@@ -58,12 +58,16 @@ class Node:
 
 @dataclass(frozen=True)
 class Document:
-    """What was read. `roots` are the top-level elements; `problem` says why there are none; `raw` is the JSON value."""
+    """What was read. `roots` are the top-level elements; `problem` says why there are none.
+
+    `raw` is the JSON value, `namespace` that of the XML root element.
+    """
 
     roots: Sequence[Node] = ()
     form: str = ""
     problem: str = ""
     raw: Any = None
+    namespace: str = ""
 
     @property
     def application(self) -> Node | None:
@@ -120,7 +124,7 @@ def _xml(octets: bytes) -> Document:
         root = etree.fromstring(octets, parser)
     except etree.XMLSyntaxError as error:
         return Document((), "xml", str(error)[:200])
-    return Document((_element(root, 0),), "xml")
+    return Document((_element(root, 0),), "xml", namespace=etree.QName(root).namespace or "")
 
 
 def _element(element: Any, depth: int) -> Node:

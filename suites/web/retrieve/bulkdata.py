@@ -116,6 +116,15 @@ def uris_lead_nowhere(ask: Ask, door: Door) -> Answer:
     return metadata_changed(Exchange(0, ask, answer), edit) or answer
 
 
+@bulkdata_resolves.mutant(at=DOOR)
+def uris_in_xml_lead_nowhere(ask: Ask, door: Door) -> Answer:
+    """The references of XML metadata lead nowhere, those of JSON metadata are right."""
+    answer = door(ask)
+    if ask.resource.kind != "web.retrieve.metadata" or not answer.documents:
+        return answer
+    return answer.but(body=answer.body.bytes().replace(b"/bulkdata/", b"/gonedata/"))
+
+
 @bulkdata_resolves.mutant(defects="M-JS-35")
 def empty_has_a_uri(x: Exchange) -> Answer | None:
     """Bulk data comes back empty."""

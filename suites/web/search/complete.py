@@ -96,6 +96,27 @@ def exercises(kind: str) -> Callable[[Journey], bool]:
 
 
 @journey(
+    "search.known-list-takes-keys",
+    cites="PS3.18 10.6.1.2.3; 8.3.4.1; 10.6.3.1",
+    verifies="PS3.18-8.3.4-1",
+    on=KIND,
+    when=lambda j: any(rows(x) for x in j.steps("all")) and any(asked.lawful(x) for x in j.steps("filtered")),
+    says="A list that is given without a key is not refused with one, whatever legal value the key has.",
+)
+def known_list_takes_keys(j: Journey) -> Iterator[Finding]:
+    for x in j.steps("filtered"):
+        if x.answer.complete and rows(x) is None and asked.lawful(x):
+            yield Finding(x.answer.line, "200, or an answer without matches", f"GET {x.ask.target}", seq=x.seq)
+
+
+@known_list_takes_keys.mutant
+def refuses_negative_numbers(x: Exchange) -> Answer | None:
+    """A Series Number below zero is answered 400 where all series are searched."""
+    negative = any(k.path == "00200011" and k.value.startswith("-") for k in asked.keys(x.ask))
+    return x.answer.but(status=400, reason="Bad Request", body=b"") if searches(x.ask, "series") and negative else None
+
+
+@journey(
     "search.single-value-complete",
     cites="PS3.18 8.3.4.1.1; PS3.4 C.2.2.2.1",
     verifies=("PS3.18-8.3.4.1.1-1", "PS3.18-8.3.4.1-5"),

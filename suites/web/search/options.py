@@ -61,7 +61,7 @@ def warns_of_options_with_199(x: Exchange) -> Answer | None:
     cites="PS3.18 8.3.4.2; 8.3.4.5; 8.3.4.6",
     verifies="PS3.18-8.3.4.2-1",
     on="web.search",
-    when=lambda x: found(x) and not any(asked.flag(x.ask, o) for o in asked.OPTIONS),
+    when=lambda x: rows(x) is not None and not any(asked.flag(x.ask, o) for o in asked.OPTIONS),
     says="A search without an option, or with false, is answered as such: no Warning that the option is missing.",
 )
 def no_warning_unasked(x: Exchange) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ TRIES = 3  # how often something is looked for before it counts as not there
 MIXED = 3  # the last studies of the corpus go into one request
 
 PROVOKES = ("web.store",)
+COUNTS = "web.search.counts"
 EFFECTS = ("web.store", "web.search.study-instances", "web.retrieve.instances")
 
 
@@ -218,9 +219,9 @@ def again(web: Web) -> None:
         _look(web, made)
 
 
-@probe("store.joins", provokes=EFFECTS, needs="write")
+@probe("store.joins", provokes=(*EFFECTS, COUNTS), needs="write")
 def joins(web: Web) -> None:
-    """Store an instance, another one into its series, a third into its study, and list what is there."""
+    """Store an instance, look, store another one into its series, a third into its study, and list what is there."""
     make = _Maker(web)
     with web.journey("web.store.effects.joined"):
         first = make()
@@ -228,9 +229,18 @@ def joins(web: Web) -> None:
         third = make(study=first.study)
         for made in (first, second, third):
             web.store([made], study=first.study, step="store", facts={"legal": True})
+            if made is first:  # what is remembered from now on is wrong in a moment
+                web.search("studies", [("StudyInstanceUID", first.study)], step="early")
+                web.search(f"studies/{first.study}/series", step="early")
         web.search(f"studies/{first.study}/series/{first.series}/instances", step="list")
         web.search(f"studies/{first.study}/instances", step="list")
         _look(web, first)
+    with web.journey(COUNTS):
+        for step, path, keys in (("study", "studies", [("StudyInstanceUID", first.study)]),
+                                 ("series-of-study", f"studies/{first.study}/series", []),
+                                 ("instances-of-study", f"studies/{first.study}/instances", []),
+                                 ("study", "studies", [("StudyInstanceUID", first.study)])):  # fmt: skip
+            web.search(path, keys, step=step, facts={"uid": first.study} if step == "study" else {})
 
 
 @probe("store.accepts", provokes=PROVOKES, needs="write")

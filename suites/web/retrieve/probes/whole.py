@@ -115,18 +115,30 @@ def _ours(web: Web, x: Exchange, reference: str) -> str:
     provokes=("web.retrieve.values", "web.retrieve.bulkdata", "web.retrieve.metadata", "web.retrieve.instances"),
 )
 def values(web: Web) -> None:
-    """Every BulkDataURI in the metadata of some instances."""
-    for instance in bulky(web, 18):
+    """Every BulkDataURI in the metadata of some instances, and what the XML form of a few has beside them."""
+    for number, instance in enumerate(bulky(web, 18)):
         with web.journey("web.retrieve.values"):
-            shown = web.get(path(instance, "/metadata"), step="metadata")
-            rows = [row for _, row in datasets(shown.answer)] if shown.answer.ok else []
-            found = [r for row in rows for r in references(row)][:8]
-            for steps, uri in found:
-                facts = {"uri": uri, "path": "/".join(steps), "instance": instance.instance}
-                if there := _ours(web, shown, uri):
-                    web.get(there, OCTETS, step="value", facts=facts)
-            if found and not web.samples:  # what was loaded need not be retrieved to be known
+            shown = [web.get(path(instance, "/metadata"), step="metadata")]
+            if number < 3:
+                shown.append(web.get(path(instance, "/metadata"), XML, step="xml"))
+            followed: set[str] = set()
+            for x in shown:
+                _follow(web, x, instance.instance, followed)
+            if followed and not web.samples:  # what was loaded need not be retrieved to be known
                 web.get(path(instance), EXPLICIT, step="instance")
+
+
+def _follow(web: Web, shown: Exchange, instance: str, followed: set[str]) -> None:
+    """Retrieve what the metadata refers to and nobody retrieved so far."""
+    rows = [row for _, row in datasets(shown.answer)] if shown.answer.ok else []
+    for steps, uri in [r for row in rows for r in references(row)][:8]:
+        there = _ours(web, shown, uri)
+        # a private element of an XML document has no block of its own, so its path tells nothing for certain
+        vague = bool(shown.answer.documents) and any(int(tag[:4], 16) % 2 for tag in steps[::2])
+        if there and there not in followed and not vague:
+            followed.add(there)
+            facts = {"uri": uri, "path": "/".join(steps), "instance": instance}
+            web.get(there, OCTETS, step="value", facts=facts)
 
 
 @probe(
