@@ -27,8 +27,9 @@ def show_rules(console: Console, where: str) -> None:
             f"No rule fits {where!r}; `dicomproof rules` lists them, `dicomproof rules --gaps` what has none."
         )
     table = Table(title=f"{len(found)} rules", title_justify="left")
-    for name in ("rule", "level", "clause", "basis", "mutants", "says"):
-        table.add_column(name, overflow="fold", no_wrap=False)
+    table.add_column("rule", no_wrap=True)
+    for name in ("level", "clause", "basis", "mutants", "says"):
+        table.add_column(name, overflow="fold")
     for rule in sorted(found, key=lambda r: (r.service, r.id)):
         table.add_row(
             escape(rule.id), rule.level.value, rule.cites, rule.basis.value, str(len(rule.mutants)), escape(rule.says)
@@ -55,7 +56,8 @@ def show_gaps(console: Console, where: str) -> None:
     """What is not judged, the unexplained first; with the counts by area."""
     rows = sorted(gaps(where), key=lambda row: bool(row[1]))
     table = Table(title=f"{len(rows)} binding requirements without a rule", title_justify="left")
-    for name in ("requirement", "clause", "demand", "why not"):
+    table.add_column("requirement", no_wrap=True)
+    for name in ("clause", "demand", "why not"):
         table.add_column(name, overflow="fold")
     for requirement, why in rows:
         table.add_row(
@@ -75,7 +77,8 @@ def mutants(which: str) -> list[Mutant]:
 
 def show_mutants(console: Console, chosen: Sequence[Mutant]) -> None:
     table = Table(title=f"{len(chosen)} mutants", title_justify="left")
-    for name in ("mutant", "acts on", "imitates", "defect"):
+    table.add_column("mutant", no_wrap=True)
+    for name in ("acts on", "imitates", "defect"):
         table.add_column(name, overflow="fold")
     for mutant in chosen:
         table.add_row(escape(mutant.id), mutant.at.value, " ".join(mutant.defects), escape(mutant.says))

@@ -47,9 +47,13 @@ def keys_of(*levels: str) -> list[Key]:
     return [key for key in KEYS if key.level in levels]
 
 
-def scope(web: Web) -> list[tuple[str, str]]:
-    """A key that keeps a search among studies that are known, so that others' data stays out."""
+def scope(web: Web, spare: int = 0) -> list[tuple[str, str]]:
+    """A key that keeps a search among studies that are known, so that others' data stays out.
+
+    `spare`: how many of them are left out, so that a search without the key finds more even where nothing else is.
+    """
     uids = [study.study for study in web.holding.studies[:SCOPE]]
+    uids = uids[: max(1, len(uids) - spare)]
     return [("StudyInstanceUID", ",".join(uids))]
 
 

@@ -103,7 +103,7 @@ INSTANCE_FIELDS = (("Rows", "00280010"), ("ContentDate", "00080023"), ("ImageTyp
 @probe("search.includefield", provokes=(include.KIND, "web.search.studies", "web.search.series"))
 def includefield(web: Web) -> None:
     """Ask the same with includefield in every form, for keys too, and for attributes of lower levels."""
-    narrow = scope(web)
+    narrow = scope(web, spare=1)
     study = next(iter(busiest(web)), None)
     below = f"{study.path[1:]}/series" if study else ""
     for path, keys, fields, lower in (
