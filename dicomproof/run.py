@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import secrets as entropy
+import string
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -120,7 +121,8 @@ class _Run:
         self.catalogue, self.rules, self.edition = catalogue, rules, edition
         self.record, self.standing = record, standing
         self.started = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
-        self.nonce = options.nonce or entropy.token_hex(4).upper()
+        # letters only: what the same seed asks must not depend on where a digit happens to stand
+        self.nonce = options.nonce or "".join(entropy.choice(string.ascii_uppercase) for _ in range(8))
         self.read_only = options.read_only or not target.write
         self.judge = self._judge()
         self.session = self._session()

@@ -356,7 +356,7 @@ class _Walk:
             self.flaw("json.inline-empty", where, '""', "no InlineBinary")
         elif (octets := vr.base64_octets(value)) is None:
             self.flaw("json.inline-base64", where, ascii(value[:40]), "base64 of RFC 4648 section 4")
-        elif len(octets) % vr.WORD.get(code, 1):
+        elif code in vr.BINARY and len(octets) % vr.WORD.get(code, 1):
             self.flaw("json.inline-size", where, f"{len(octets)} octets", f"a multiple of {vr.WORD[code]}")
 
 

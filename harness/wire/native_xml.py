@@ -423,7 +423,7 @@ class _Walk:
             self.flaws.add("xml.inline-base64", where, ascii(text[:40]), "base64")
         elif not octets:
             self.flaws.add("xml.only-empty", where, "an empty InlineBinary", "no InlineBinary")
-        elif len(octets) % vr.WORD.get(code, 1):
+        elif code in vr.BINARY and len(octets) % vr.WORD.get(code, 1):
             self.flaws.add("xml.inline-size", where, f"{len(octets)} octets", f"a multiple of {vr.WORD[code]}")
         return {"inline": text}
 

@@ -200,12 +200,17 @@ def says_accepted(x: Exchange) -> Answer | None:
 # --- what is not there -------------------------------------------------------------------------------------------
 
 
+def _sent_on(x: Exchange) -> bool:
+    """The answer lies elsewhere: what it is there is not seen here."""
+    return x.answer.status in (301, 302, 303, 307, 308)
+
+
 @rule(
     "retrieve.unknown-is-404",
     cites="PS3.18 8.5; 10.4.3.1",
     verifies="PS3.18-10.4.3.1-3",
     on="web.retrieve",
-    when=lambda x: bool(x.facts.get("absent")) and x.ask.method == "GET",
+    when=lambda x: bool(x.facts.get("absent")) and x.ask.method == "GET" and not _sent_on(x),
     says="A study, series or instance that was never stored is answered 404.",
 )
 def unknown_is_404(x: Exchange) -> Iterator[Finding]:
@@ -283,7 +288,9 @@ def only_the_last_uid_counts(ask: Ask, door: Door) -> Answer:
     verifies="PS3.18-10.4.3.1-4",
     on="web.retrieve",
     # what is none by the grammar may be held all the same; that somebody asks for it is no error then
-    when=lambda x: x.ask.method == "GET" and not all(valid_uid(u) for u in x.resource.uids) and not held(x),
+    when=lambda x: (
+        x.ask.method == "GET" and not all(valid_uid(u) for u in x.resource.uids) and not held(x) and not _sent_on(x)
+    ),
     says="A path with something that is no UID is answered 400 or 404.",
 )
 def malformed_uid_is_refused(x: Exchange) -> Iterator[Finding]:
