@@ -16,6 +16,7 @@ from harness.wire import coding, dicom_json, media, multipart, native_xml, part1
 from harness.wire.multipart import Part
 
 if TYPE_CHECKING:
+    from harness.association import Association
     from harness.context import Context
 
 # The last word of the kind of a file that was read, by the media type that its content shows.
@@ -280,6 +281,29 @@ class Exchange:
     def resource(self) -> uri.Resource:
         return self.ask.resource
 
+    @property
+    def complete(self) -> bool:
+        """A whole answer came."""
+        return self.answer.complete
+
+    @property
+    def fault(self) -> str:
+        """Why no whole answer came, '' when it did."""
+        return str(self.answer.fault) if self.answer.fault else ""
+
+    @property
+    def size(self) -> int:
+        """How long the question is."""
+        return len(self.ask.target) + self.ask.body.size
+
+    @property
+    def called(self) -> str:
+        return f"exchange {self.seq}"
+
+    def judges(self, who: str) -> bool:
+        """Whether a demand on this role is judged here: on the web every message is."""
+        return True
+
     def but(self, **changes: Any) -> Exchange:
         return dataclasses.replace(self, **changes)
 
@@ -292,12 +316,16 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Journey:
-    """Several exchanges of one probe, in order, that only together say something (paging, a round trip)."""
+    """Several exchanges of one probe, in order, that only together say something (paging, a round trip).
+
+    `associations` are what it said in DIMSE, in order; a journey may go through both doors.
+    """
 
     kind: str
     name: str
     exchanges: tuple[Exchange, ...]
     context: Context | None = field(default=None, compare=False, repr=False)
+    associations: tuple[Association, ...] = ()
 
     def steps(self, step: str) -> list[Exchange]:
         """The exchanges that the probe labelled so, in order."""
@@ -307,7 +335,15 @@ class Journey:
         """The first exchange with that label."""
         return next((x for x in self.exchanges if x.step == step), None)
 
+    def association(self, step: str) -> Association | None:
+        """The first association with that label."""
+        return next((a for a in self.associations if a.step == step), None)
+
     @property
     def complete(self) -> bool:
         """Every exchange got a whole answer."""
-        return all(x.answer.complete for x in self.exchanges)
+        return all(x.complete for x in self.exchanges) and all(a.complete for a in self.associations)
+
+    def judges(self, who: str) -> bool:
+        """Whether a demand on this role is judged in every association of it."""
+        return all(a.judges(who) for a in self.associations)

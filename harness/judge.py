@@ -9,13 +9,15 @@ import datetime
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from harness.association import Association, Evidence, Operation
 from harness.context import Context
 from harness.exchange import Exchange, Journey
 from harness.past import Past
 from harness.requirements import requirements
-from harness.rule import Catalogue, Finding, Rule
+from harness.rule import Catalogue, Finding, Rule, service_of_kind
 from harness.verdict import Outcome, Tally, Verdict, Waiver
 
 KEEP_FINDINGS = 20
@@ -47,28 +49,34 @@ class Judge:
         self._rules = [r for r in chosen if r.applies_in(self.context.edition)]
         self._tally: dict[str, Tally] = {r.id: Tally() for r in self._rules}
         self._by_kind: dict[tuple[type, str], list[Rule[Any]]] = {}
-        self._open: dict[str, list[Exchange]] = {}
+        self._open: dict[str, list[Evidence]] = {}
         self.past = self.context.past or Past()
         self.context = replace(self.context, past=self.past)
 
-    def see(self, x: Exchange) -> Met:
-        """Judge one exchange; the findings that it gave, each with the id of its rule."""
+    def see(self, x: Evidence) -> Met:
+        """Judge one exchange, or one association with its operations; the findings, each with the id of its rule."""
         x = x.but(context=self.context)
-        met = self._judge(x, Exchange, x.kind, [x])
+        met = self._judge(x, type(x), x.kind, [x])
+        if isinstance(x, Association):
+            for operation in x.operations:
+                met += self._judge(operation, Operation, operation.kind, [operation])
+        else:
+            self._guarded("past", partial(self.past.see, x))
         if x.journey:
             self._open.setdefault(x.journey, []).append(x)
-        self._guarded("past", lambda: self.past.see(x))
         x.forget()
         return met
 
     def close(self, journey: str) -> Met:
         """The journey is over: judge it as a whole."""
-        exchanges = self._open.pop(journey, [])
-        if not exchanges:
+        seen = self._open.pop(journey, [])
+        if not seen:
             return []
-        whole = Journey(journey.partition("#")[0], journey, tuple(exchanges), self.context)
-        met = self._judge(whole, Journey, whole.kind, exchanges)
-        for x in exchanges:
+        exchanges = tuple(x for x in seen if isinstance(x, Exchange))
+        associations = tuple(x for x in seen if isinstance(x, Association))
+        whole = Journey(journey.partition("#")[0], journey, exchanges, self.context, associations)
+        met = self._judge(whole, Journey, whole.kind, seen)
+        for x in seen:
             x.forget()
         return met
 
@@ -83,14 +91,17 @@ class Judge:
         """Whether that rule has met a failure so far."""
         return self._tally[rule].failed > 0
 
-    def _judge(self, subject: Any, over: type, kind: str, exchanges: Sequence[Exchange]) -> Met:
+    def _judge(self, subject: Any, over: type, kind: str, seen: Sequence[Evidence | Operation]) -> Met:
+        """Have the rules judge a subject that was `seen` in these."""
         met: Met = []
-        incomplete = next((x for x in exchanges if not x.answer.complete), None)
+        incomplete = next((x for x in seen if not x.complete), None)
         for rule in self._for_kind(over, kind):
             tally = self._tally[rule.id]
+            if not subject.judges(rule.who.value):
+                continue
             if incomplete is not None and not rule.incomplete:
                 if not incomplete.facts.get("cut"):  # else the probe broke it off, which says nothing about the target
-                    why = f"exchange {incomplete.seq} has no whole answer: {incomplete.answer.fault}"
+                    why = f"{incomplete.called} has no whole answer: {incomplete.fault}"
                     tally.blocked = tally.blocked or why
                 continue
             try:
@@ -99,9 +110,9 @@ class Judge:
                 findings = list(rule(subject))
             except Exception:  # a rule that breaks is our fault and must not stop the run
                 tally.error = tally.error or traceback.format_exc()
-                self.on_error(rule.id, f"at exchange {exchanges[-1].seq}\n{traceback.format_exc()}")
+                self.on_error(rule.id, f"at {seen[-1].called}\n{traceback.format_exc()}")
                 continue
-            met += [(rule.id, f) for f in _count(tally, findings, exchanges, _service(kind))]
+            met += [(rule.id, f) for f in _count(tally, findings, seen, service_of_kind(kind))]
         return met
 
     def _for_kind(self, over: type, kind: str) -> list[Rule[Any]]:
@@ -133,7 +144,7 @@ class Judge:
             "findings": findings,
             "samples": tuple(tally.samples),
         }
-        if self.claims is not None and rule.service != "http" and rule.service not in self.claims:
+        if self.claims is not None and rule.service not in ("http", "messages", "association", *self.claims):
             return Verdict.of(rule, Outcome.NOT_CLAIMED)
         if tally.error:
             return Verdict.of(rule, Outcome.ERROR, **facts, why=tally.error)
@@ -178,28 +189,23 @@ class Judge:
             self.on_error(name, traceback.format_exc())
 
 
-def _count(tally: Tally, findings: list[Finding], exchanges: Sequence[Exchange], service: str) -> list[Finding]:
-    """Add one judgement to the tally; the findings with their exchange filled in."""
-    last = exchanges[-1]
+def _count(tally: Tally, findings: list[Finding], seen: Sequence[Evidence | Operation], service: str) -> list[Finding]:
+    """Add one judgement to the tally; the findings with their exchange or association filled in."""
+    last = seen[-1]
     tally.exercised[service] = tally.exercised.get(service, 0) + 1
     if len(tally.samples) < KEEP_SAMPLES:
-        tally.samples += [x.seq for x in exchanges][: KEEP_SAMPLES - len(tally.samples)]
+        tally.samples += [x.seq for x in seen][: KEEP_SAMPLES - len(tally.samples)]
     if not findings:
         return []
     placed = [_placed(f, last.seq) for f in findings]
     tally.found += len(placed)
     tally.failed += sum(not f.warn for f in placed)
     # failures before warnings, then the smallest question first: the shortest way to see the fault again
-    size = sum(len(x.ask.target) + x.ask.body.size for x in exchanges)
+    size = sum(x.size for x in seen)
     tally.findings += [((f.warn, size, f.seq, n), f) for n, f in enumerate(placed)]
     tally.findings.sort(key=lambda pair: pair[0])
     del tally.findings[KEEP_FINDINGS:]
     return placed
-
-
-def _service(kind: str) -> str:
-    words = kind.split(".")
-    return words[1] if len(words) > 1 else "http"
 
 
 def _placed(finding: Finding, seq: int) -> Finding:
@@ -218,7 +224,7 @@ def _confirmed(rule: Rule[Any]) -> bool:
     return not sources or any(r.sure == "read" for r in sources)
 
 
-def judge_all(judge: Judge, exchanges: Iterable[Exchange | str]) -> list[Verdict]:
+def judge_all(judge: Judge, exchanges: Iterable[Evidence | str]) -> list[Verdict]:
     """Judge a recorded sequence; a string closes the journey of that name."""
     for item in exchanges:
         if isinstance(item, str):

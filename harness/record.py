@@ -10,9 +10,11 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from harness.association import Association, Evidence, association_from, association_json
 from harness.blobs import Blobs
 from harness.body import EMPTY, Body
 from harness.exchange import Answer, Ask, Exchange, Fault, Headers
@@ -21,6 +23,8 @@ from harness.verdict import Verdict
 
 FORMAT = 1
 NAME = "run.ndjson"
+BLOBS = "blobs"
+EVIDENCE = ("exchange", "association")  # the kinds of lines that verdicts point at
 
 
 class RecordError(Exception):
@@ -33,7 +37,7 @@ class Record:
     def __init__(self, folder: Path, secrets: Secrets | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.blobs = Blobs(folder / "blobs")
+        self.blobs = Blobs(folder / BLOBS)
         self.secrets = secrets or Secrets()
         self._file: IO[bytes] = (folder / NAME).open("wb")
         self._lock = threading.Lock()
@@ -52,6 +56,17 @@ class Record:
         self.exchanges += 1
         self._line(exchange_json(x))
         return x
+
+    def association(self, a: Association) -> Association:
+        """Write one association; the same as it now stands in the record, secrets masked, its octets on disk."""
+        requestor, acceptor = (
+            self.blobs.keep(b) if b.size else b
+            for b in (self.secrets.body(a.requestor, self.blobs), self.secrets.body(a.acceptor, self.blobs))
+        )
+        a = a.but(requestor=requestor, acceptor=acceptor)
+        self.exchanges += 1
+        self._line(association_json(a, _body_json))
+        return a
 
     def copy(self, line: Mapping[str, Any]) -> None:
         """Write an exchange that stands in another record already, whose blobs this one shares."""
@@ -155,11 +170,11 @@ class Run:
     def folder(self) -> Path:
         return self.path.parent
 
-    def items(self) -> Iterator[Exchange | str]:
-        """Exchanges in recorded order; a string is the name of a journey that ended there."""
+    def items(self) -> Iterator[Evidence | str]:
+        """Exchanges and associations in recorded order; a string is the name of a journey that ended there."""
         for line, _ in _lines(self.path):
-            if line["kind"] == "exchange":
-                yield exchange_from(line, self.folder)
+            if line["kind"] in EVIDENCE:
+                yield evidence_from(line, self.folder)
             elif line["kind"] == "note" and line["about"] == "journey-end":
                 yield line["text"]
 
@@ -168,11 +183,23 @@ class Run:
             if isinstance(item, Exchange):
                 yield item
 
-    def exchange(self, seq: int) -> Exchange:
-        """One exchange by its number; KeyError when the record has none of that number."""
+    def associations(self) -> Iterator[Association]:
+        for item in self.items():
+            if isinstance(item, Association):
+                yield item
+
+    def evidence(self, seq: int) -> Evidence:
+        """One exchange or association by its number; KeyError when the record has none of that number."""
         with self.path.open("rb") as file:
             file.seek(self._offsets[seq])
-            return exchange_from(json.loads(file.readline()), self.folder)
+            return evidence_from(json.loads(file.readline()), self.folder)
+
+    def exchange(self, seq: int) -> Exchange:
+        """One exchange by its number; KeyError when the record has no exchange of that number."""
+        found = self.evidence(seq)
+        if not isinstance(found, Exchange):
+            raise KeyError(seq)
+        return found
 
     def has(self, seq: int) -> bool:
         return seq in self._offsets
@@ -220,9 +247,9 @@ def _take(run: Run, line: Mapping[str, Any], offset: int) -> None:
 
 def _taken(run: Run, line: Mapping[str, Any], offset: int) -> None:
     kind = line["kind"]
-    if kind == "exchange":
+    if kind in EVIDENCE:
         if line["seq"] in run._offsets:
-            raise RecordError(f"{run.path} holds exchange {line['seq']} twice.")
+            raise RecordError(f"{run.path} holds {kind} {line['seq']} twice.")
         run._offsets[line["seq"]] = offset
     elif kind == "verdict":
         run.verdicts.append(Verdict.from_json(line))
@@ -255,9 +282,16 @@ def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
             offset += len(raw)
 
 
+def evidence_from(line: Mapping[str, Any], folder: Path) -> Evidence:
+    """The exchange or association of a record line; its octets stay in the blobs beside the record."""
+    if line["kind"] == "exchange":
+        return exchange_from(line, folder)
+    return association_from(line, partial(_body_from, blobs=Blobs(folder / BLOBS)))
+
+
 def exchange_from(line: Mapping[str, Any], folder: Path) -> Exchange:
     """The exchange of a record line; its bodies stay in the blobs beside the record."""
-    blobs = Blobs(folder / "blobs")
+    blobs = Blobs(folder / BLOBS)
     ask, answer = line["ask"], line["answer"]
     fault = answer.get("fault")
     return Exchange(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, overload
 
+from harness.association import Association, Operation
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.requirements import known_defect, known_requirement
 
@@ -30,10 +31,17 @@ class Level(enum.Enum):
 
 
 class Role(enum.Enum):
-    """Whom the demand binds: the sender of the answer, the sender of the question, or whoever sent the message."""
+    """Whom the demand binds: the sender of the answer, the sender of the question, or whoever sent the message.
+
+    On an association: who asked for it and who was asked; in an operation: who uses the service and who provides it.
+    """
 
     ORIGIN_SERVER = "origin-server"
     USER_AGENT = "user-agent"
+    REQUESTOR = "requestor"
+    ACCEPTOR = "acceptor"
+    SCU = "scu"
+    SCP = "scp"
     BOTH = "both"
 
 
@@ -46,17 +54,23 @@ class Basis(enum.Enum):
 
 
 class At(enum.Enum):
-    """Where a mutant acts: on the finished answer, at the door before the archive is asked, or on the octets."""
+    """Where a mutant acts: on the finished answer, at the door before the archive is asked, or on the octets.
+
+    On an association: on each message, or on each PDU, that leaves the side which the rule binds.
+    """
 
     ANSWER = "answer"
     DOOR = "door"
     WIRE = "wire"
+    MESSAGE = "message"
+    PDU = "pdu"
 
 
 SHALL, SHALL_NOT, SHOULD, SHOULD_NOT = Level.SHALL, Level.SHALL_NOT, Level.SHOULD, Level.SHOULD_NOT
 ORIGIN_SERVER, USER_AGENT, BOTH = Role.ORIGIN_SERVER, Role.USER_AGENT, Role.BOTH
+REQUESTOR, ACCEPTOR, SCU, SCP = Role.REQUESTOR, Role.ACCEPTOR, Role.SCU, Role.SCP
 STANDARD, RELATION, ORACLE = Basis.STANDARD, Basis.RELATION, Basis.ORACLE
-ANSWER, DOOR, WIRE = At.ANSWER, At.DOOR, At.WIRE
+ANSWER, DOOR, WIRE, MESSAGE, PDU = At.ANSWER, At.DOOR, At.WIRE, At.MESSAGE, At.PDU
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,7 @@ class Finding:
     policy: str = ""
 
 
-Subject = TypeVar("Subject", Exchange, Journey)
+Subject = TypeVar("Subject", Exchange, Journey, Association, Operation)
 Door = Callable[[Ask], Answer]
 MutantFunction = Callable[..., Any]
 Act = TypeVar("Act", bound=MutantFunction)
@@ -88,6 +102,11 @@ class Mutant:
     ANSWER: (Exchange) -> Answer | None (None leaves it as it is).
     DOOR:   (Ask, Door) -> Answer, where Door asks the unbroken service, as often as the mutant likes.
     WIRE:   (bytes) -> bytes over the whole response, status line to last octet of the body.
+
+    Of rules on associations and operations:
+    MESSAGE: (Message, Message that it answers | None) -> Message | list[Message] | None for each message that leaves.
+    PDU:     (bytes) -> bytes | list[bytes] | None for each PDU that leaves; nothing at all withholds it.
+    DOOR:    (Message, door) -> Iterable[Message], where door asks the unbroken service.
     """
 
     id: str
@@ -126,12 +145,15 @@ class Rule(Generic[Subject]):
 
     @property
     def service(self) -> str:
-        """The service for the report's matrix: the second word of the kind, 'http' for what holds in several.
+        """The service for the report's matrix: the second word of the kind.
 
-        What is judged in files only is 'file'.
+        What holds in several services is 'http' on the web and 'messages' in DIMSE; what is judged in files only is
+        'file'.
         """
-        services = {_service(on) for on in self.on.split("|")}
-        return services.pop() if len(services) == 1 else "http"
+        services = {service_of_kind(on) for on in self.on.split("|")}
+        if len(services) == 1:
+            return services.pop()
+        return "messages" if self.on.startswith("dimse") else "http"
 
     def applies_in(self, edition: str) -> bool:
         """Editions compare as words: 2020c < 2023e < 2024e."""
@@ -258,11 +280,14 @@ def _fits(rule: Rule[Any], word: str) -> bool:
     )
 
 
-def _service(on: str) -> str:
-    words = on.split(".")
+def service_of_kind(kind: str) -> str:
+    """The service that a kind, or what a rule subscribes to, belongs to."""
+    words = kind.split(".")
     if words[0] == "file":
         return "file"
-    return words[1] if len(words) > 1 else "http"
+    if len(words) > 1:
+        return words[1]
+    return "messages" if words[0] == "dimse" else "http"
 
 
 CATALOGUE = Catalogue()
@@ -322,6 +347,56 @@ def journey(
 ) -> Callable[[Callable[[Journey], Iterable[Finding] | None]], Rule[Journey]]:
     """Declare a judgement over the exchanges of one journey; `on` is the journey's kind. See `rule`."""
     return _declare(Journey, locals())
+
+
+def association(
+    id: str,
+    *,
+    cites: str,
+    says: str,
+    on: str = "dimse.association",
+    verifies: str | Iterable[str] = (),
+    level: Level = SHALL,
+    who: Role = ACCEPTOR,
+    when: Callable[[Association], bool] = _always,
+    basis: Basis = STANDARD,
+    since: str = "",
+    until: str = "",
+    content: bool = False,
+    after: str = "",
+    incomplete: bool = False,
+    due: bool = True,
+) -> Callable[[Callable[[Association], Iterable[Finding] | None]], Rule[Association]]:
+    """Declare a judgement over a whole association: its PDUs, what was negotiated, how it ended. See `rule`.
+
+    A demand on both sides looks at the sides under test only (`heard`).
+    """
+    return _declare(Association, locals())
+
+
+def operation(
+    id: str,
+    *,
+    cites: str,
+    says: str,
+    on: str,
+    verifies: str | Iterable[str] = (),
+    level: Level = SHALL,
+    who: Role = SCP,
+    when: Callable[[Operation], bool] = _always,
+    basis: Basis = STANDARD,
+    since: str = "",
+    until: str = "",
+    content: bool = True,
+    after: str = "",
+    incomplete: bool = False,
+    due: bool = True,
+) -> Callable[[Callable[[Operation], Iterable[Finding] | None]], Rule[Operation]]:
+    """Declare a judgement over one DIMSE operation or notification: the request and the responses. See `rule`.
+
+    `on`: dotted prefix of its kind ("dimse" for every operation, "dimse.storage", "dimse.query-retrieve.find").
+    """
+    return _declare(Operation, locals())
 
 
 def _declare(over: type, given: dict[str, Any]) -> Callable[[Callable[[Any], Iterable[Finding] | None]], Rule[Any]]:

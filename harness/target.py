@@ -13,7 +13,7 @@ import os
 import ssl
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +23,11 @@ import jsonschema
 
 import schemas
 from harness.context import POLICIES, unknown_edition
+from harness.entity import Entity, EntityError, Tls
+from harness.entity import parse as parse_entity
 from harness.verdict import Waiver
 
+DOORS = frozenset({"web", "dimse"})
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -33,11 +36,34 @@ class TargetError(Exception):
 
 
 @dataclass(frozen=True)
+class Dimse:
+    """The DIMSE side of a target.
+
+    `calling` is the AE title that we take. `listen` is where we can be reached as the destination of C-MOVE and by
+    notifications, under a title that the product knows; None when it knows none. `user` and `passcode` make up the
+    user identity that is offered (PS3.7 D.3.3.7).
+    """
+
+    entity: Entity
+    calling: str = "DICOMPROOF"
+    listen: Entity | None = None
+    tls: Tls | None = None
+    user: str = ""
+    passcode: str = ""
+
+
+@dataclass(frozen=True)
 class Target:
-    """A product under test. `simulator` is "reference" or "mutant"/"control" with `which`, '' for a product."""
+    """A product under test. `simulator` is "reference" or "mutant"/"control" with `which`, '' for a product.
+
+    `base` is the Base URI of its web services, '' without any; `dimse` its DIMSE side. `doors` are the sides of a
+    simulator that are stood up: "web", "dimse".
+    """
 
     word: str
     base: str = ""
+    dimse: Dimse | None = None
+    doors: frozenset[str] = frozenset({"web"})
     simulator: Literal["", "reference", "mutant", "control"] = ""
     which: str = ""
     vendor: str = ""
@@ -68,56 +94,61 @@ class Target:
         """The TLS settings, None for plain http; TargetError when a file cannot be used."""
         if not self.base.startswith("https:"):
             return None
-        try:
-            context = ssl.create_default_context(cafile=self.ca or None)
-            if self.certificate:
-                context.load_cert_chain(self.certificate, self.key or None)
-        except (OSError, ssl.SSLError) as error:
-            raise TargetError(f"The TLS files of the target cannot be used: {error}.") from None
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        return _context(Tls(self.verify, self.ca, self.certificate, self.key))
+
+    def dimse_tls(self) -> ssl.SSLContext | None:
+        """The same for the DIMSE side, None where it is reached without TLS."""
+        return _context(self.dimse.tls) if self.dimse and self.dimse.tls else None
+
+    def beside(self, dimse: str) -> Target:
+        """The same with this DIMSE address, `AET@host:port`, beside what it has."""
+        return replace(self, dimse=Dimse(_entity(dimse)))
 
     def to_json(self) -> dict[str, Any]:
         """What the record says of the target: no secrets, no header values."""
         line: dict[str, Any] = {"word": self.word, "base": self.base}
+        if self.dimse:
+            line["dimse"] = self.dimse.entity.url
         for name in ("simulator", "which", "vendor", "product", "version", "contact"):
             if getattr(self, name):
                 line[name] = getattr(self, name)
         if self.claims is not None:
             line["claims"] = sorted(self.claims)
-        if not self.verify:
-            line["tls"] = "certificate not verified"
+        unverified = [] if self.verify else ["web"]
+        unverified += ["DIMSE"] if self.dimse and self.dimse.tls and not self.dimse.tls.verify else []
+        if unverified:
+            line["tls"] = f"certificate not verified ({', '.join(unverified)})"
         return line
 
 
 def parse(word: str, environment: Mapping[str, str] | None = None) -> Target:
-    """Read a TARGET word: sim:, sim:mutant=ID, sim:control=NAME, http(s)://host/base, or a TOML file."""
+    """Read a TARGET word: sim:, sim:web, sim:dimse, sim:mutant=ID, sim:control=NAME, http(s)://host/base,
+    dimse://AET@host:port, or a TOML file."""
     if word.startswith("sim:"):
         return _simulator(word)
     if word.startswith(("http://", "https://")):
         return Target(word, _base(word))
     if word.startswith("dimse:"):
-        raise TargetError("dimse: targets cannot be checked by this version yet; give the DICOMweb address instead.")
+        return Target(word, dimse=Dimse(_entity(word)))
     path = Path(word)
     if word.endswith(".toml") or path.is_file():
         return _file(path, os.environ if environment is None else environment)
     raise TargetError(
         f"{word!r} names no target. Give sim: for the embedded simulator, an address such as "
-        "https://host/dicomweb, or a target file ending in .toml."
+        "https://host/dicomweb or dimse://AET@host:port, or a target file ending in .toml."
     )
 
 
 def _simulator(word: str) -> Target:
     rest = word.removeprefix("sim:")
-    if not rest:
-        return Target(word, simulator="reference", product="dicomproof reference simulator")
+    if rest in ("", *DOORS):
+        doors = frozenset({rest}) if rest else DOORS
+        return Target(word, doors=doors, simulator="reference", product="dicomproof reference simulator")
     name, equals, which = rest.partition("=")
     if equals and which and name in ("mutant", "control"):
         kind: Literal["mutant", "control"] = "mutant" if name == "mutant" else "control"
         return Target(word, simulator=kind, which=which, product=f"dicomproof simulator, {name} {which}")
-    raise TargetError(f"{word!r} names no simulator; say sim:, sim:mutant=ID or sim:control=NAME.")
+    raise TargetError(f"{word!r} names no simulator; say sim:, sim:web, sim:dimse, sim:mutant=ID or sim:control=NAME.")
 
 
 def _base(word: str) -> str:
@@ -147,16 +178,18 @@ def _file(path: Path, environment: Mapping[str, str]) -> Target:
     except tomllib.TOMLDecodeError as error:
         raise TargetError(f"The target file {path} is no TOML: {error}.") from None
     _validate(path, data)
-    web, allow, judge = data["web"], data.get("allow", {}), data.get("judge", {})
+    web, allow, judge = data.get("web", {}), data.get("allow", {}), data.get("judge", {})
     headers, secrets = _access(path, web, environment)
+    dimse = _dimse(path, data["dimse"], environment) if "dimse" in data else None
     tls = web.get("tls", {})
     claims = data.get("claims", {}).get("services")
     return Target(
         word=str(path),
-        base=_base(web["base"]),
+        base=_base(web["base"]) if web else "",
+        dimse=dimse,
         **data.get("target", {}),
         headers=headers,
-        secrets=secrets,
+        secrets=(*secrets, dimse.passcode) if dimse and dimse.passcode else secrets,
         verify=tls.get("verify", True),
         ca=_beside(path, tls.get("ca", "")),
         certificate=_beside(path, tls.get("certificate", "")),
@@ -190,6 +223,8 @@ def _validate(path: Path, data: Mapping[str, Any]) -> None:
         known = list(error.schema.get("properties", {}))
         unknown = [k for k in error.instance if k not in known]
         raise TargetError(f"{path}, at {place}: unknown key {unknown[0]!r}.{_did_you_mean(unknown[0], known)}")
+    if error.validator == "anyOf":
+        raise TargetError(f"{path} says neither [web] with its base nor [dimse] with its address; name at least one.")
     raise TargetError(f"{path}, at {place}: {error.message}.")
 
 
@@ -206,18 +241,56 @@ def _access(
     auth = web.get("auth")
     if not auth:
         return headers, ()
-    variable = auth.get("password_env") or auth.get("token_env") or auth.get("value_env")
-    secret = environment.get(variable)
-    if not secret:
-        raise TargetError(
-            f"{path} takes a secret from the environment variable {variable}, which is not set. Set it and run again."
-        )
+    secret = _secret(path, auth.get("password_env") or auth.get("token_env") or auth["value_env"], environment)
     if auth["type"] == "basic":
         token = base64.b64encode(f"{auth['user']}:{secret}".encode()).decode()
         return (*headers, ("Authorization", f"Basic {token}")), (secret, token)
     if auth["type"] == "bearer":
         return (*headers, ("Authorization", f"Bearer {secret}")), (secret,)
     return (*headers, (auth["name"], secret)), (secret,)
+
+
+def _secret(path: Path, variable: str, environment: Mapping[str, str]) -> str:
+    secret = environment.get(variable)
+    if not secret:
+        raise TargetError(
+            f"{path} takes a secret from the environment variable {variable}, which is not set. Set it and run again."
+        )
+    return secret
+
+
+def _dimse(path: Path, data: Mapping[str, Any], environment: Mapping[str, str]) -> Dimse:
+    tls, identity = data.get("tls"), data.get("identity", {})
+    passcode = _secret(path, identity["passcode_env"], environment) if "passcode_env" in identity else ""
+    return Dimse(
+        _entity(data["address"]),
+        data.get("calling", Dimse.calling),
+        _entity(data["listen"]) if "listen" in data else None,
+        None
+        if tls is None
+        else Tls(
+            tls.get("verify", True),
+            _beside(path, tls.get("ca", "")),
+            _beside(path, tls.get("certificate", "")),
+            _beside(path, tls.get("key", "")),
+        ),
+        identity.get("user", ""),
+        passcode,
+    )
+
+
+def _entity(text: str) -> Entity:
+    try:
+        return parse_entity(text)
+    except EntityError as error:
+        raise TargetError(str(error)) from None
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    try:
+        return tls.context()
+    except (OSError, ssl.SSLError) as error:
+        raise TargetError(f"The TLS files of the target cannot be used: {error}.") from None
 
 
 def _beside(path: Path, name: str) -> str:

@@ -14,8 +14,10 @@ from pathlib import Path
 from allure_commons.logger import AllureMemoryLogger
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult
 
+from harness.association import Association
 from harness.record import Run
 from harness.verdict import Outcome, Verdict
+from reports.association import association_text
 from reports.evidence import exchange_text
 from reports.text import verdict_text
 from reports.visible import clip, in_line, visible
@@ -145,17 +147,18 @@ def _shown(verdict: Verdict) -> list[int]:
 
 
 def _attachment(run: Run, number: int, folder: Path) -> Attachment:
-    name = f"exchange-{number}-attachment.txt"
+    x = run.evidence(number)
+    name = f"{x.called.replace(' ', '-')}-attachment.txt"
     if not (folder / name).exists():
-        _write(folder / name, exchange_text(run.exchange(number)))
-    return Attachment(name=f"exchange {number}", source=name, type="text/plain")
+        _write(folder / name, association_text(x) if isinstance(x, Association) else exchange_text(x))
+    return Attachment(name=x.called, source=name, type="text/plain")
 
 
 def _environment(run: Run) -> str:
     """Java properties, in ASCII as Allure reads them."""
     target, header = run.header["target"], run.header
     facts = {
-        "target": target["base"],
+        "target": " ".join(target[k] for k in ("base", "dimse") if target.get(k)),
         "product": " ".join(str(target[k]) for k in ("vendor", "product", "version") if target.get(k)),
         "edition": header["edition"],
         "seed": header["seed"],

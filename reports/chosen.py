@@ -1,14 +1,16 @@
-"""Knows which exchanges a page holds: each once, those that show a fault first, within a bound of octets.
+"""Knows which exchanges and associations a page holds: each once, those that show a fault first, within bounds.
 
-Must not know how an exchange is laid out.
+Must not know how they are laid out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from harness.association import Association, Evidence
 from harness.record import Run
 from harness.verdict import Verdict
+from reports.association import Ladder, ladder
 from reports.evidence import TEXT, Shown, shown
 from reports.whole import RED
 
@@ -23,14 +25,22 @@ def numbers(verdict: Verdict) -> list[int]:
     return list(dict.fromkeys([f.seq for f in verdict.findings if f.seq] or verdict.samples))
 
 
-def chosen(run: Run, verdicts: Sequence[Verdict], lay_out: Callable[[Shown], str]) -> dict[int, tuple[Shown, str]]:
+View = Shown | Ladder
+
+
+def view_of(x: Evidence, room: int = TEXT) -> View:
+    """An exchange or an association as a person sees it."""
+    return ladder(x, room) if isinstance(x, Association) else shown(x, room)
+
+
+def chosen(run: Run, verdicts: Sequence[Verdict], lay_out: Callable[[View], str]) -> dict[int, tuple[View, str]]:
     """Exchange number -> the exchange and its text as `lay_out` gave it, in the order of the numbers."""
     wanted = [n for n in dict.fromkeys(_in_turn(verdicts)) if run.has(n)][:MOST]
     room = max(LEAST, min(TEXT, BUDGET // (4 * max(len(wanted), 1))))
-    kept: dict[int, tuple[Shown, str]] = {}
+    kept: dict[int, tuple[View, str]] = {}
     spent = 0
     for number in wanted:
-        view = shown(run.exchange(number), room)
+        view = view_of(run.evidence(number), room)
         text = lay_out(view)
         size = len(text.encode("utf-8"))
         if spent + size <= BUDGET:

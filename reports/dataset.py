@@ -1,4 +1,4 @@
-"""Knows how a PS3.10 file is listed for a person: a line for each data element, nested ones indented, within bounds.
+"""Knows how a data set is listed for a person: a line for each data element, nested ones indented, within bounds.
 
 Must not know exchanges, nor what is right or wrong in a file.
 """
@@ -25,20 +25,21 @@ _NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "F
 def listing(body: Body, most: int = ELEMENTS) -> str:
     """The file's elements, File Meta Information first; '' when none can be read."""
     reading = part10.read(body)
-    lines = list(islice(_lines(reading.meta, 0), most))
-    lines += islice(_lines(reading.dataset, 0), most - len(lines))
-    if len(lines) == most:
-        lines.append("… and more")
-    return "\n".join(lines)
+    found = list(islice(lines(reading.meta), most))
+    found += islice(lines(reading.dataset), most - len(found))
+    if len(found) == most:
+        found.append("… and more")
+    return "\n".join(found)
 
 
-def _lines(dataset: DataSet, depth: int) -> Iterator[str]:
+def lines(dataset: DataSet, depth: int = 0) -> Iterator[str]:
+    """A line for each element, nested ones indented."""
     for element in dataset.elements.values():
         yield "  " * depth + _line(element, dataset)
         if element.items is not None and depth < DEEPEST:
             for number, item in enumerate(element.items, 1):
                 yield "  " * (depth + 1) + f"item {number}"
-                yield from _lines(item, depth + 2)
+                yield from lines(item, depth + 2)
 
 
 def _line(element: Element, dataset: DataSet) -> str:

@@ -54,6 +54,7 @@ class Shown:
     expected: str
     curl: str
     masked: bool
+    word: str = "exchange"
 
 
 def shown(x: Exchange, room: int = TEXT) -> Shown:
@@ -150,10 +151,10 @@ def _part(part: multipart.Part, room: int) -> Preview:
 
 def _body(body: Body, type: str, room: int) -> str:
     if (type == "application/dicom" or body.read(128, 4) == b"DICM") and body.size <= UNFOLDED:
-        return visible(clip(listing(body), room)) or _hex(body)
+        return visible(clip(listing(body), room)) or hexadecimal(body)
     if type.endswith(("/json", "+json", "/xml", "+xml")) or type.startswith("text/"):
         return _text(body, type, room)
-    return _text(body, type, room) if _printable(body.read(0, 512)) else _hex(body)
+    return _text(body, type, room) if _printable(body.read(0, 512)) else hexadecimal(body)
 
 
 def _text(body: Body, type: str, room: int) -> str:
@@ -172,7 +173,8 @@ def _printable(head: bytes) -> bool:
     return bool(head) and all(b in (9, 10, 13) or 32 <= b < 127 for b in head)
 
 
-def _hex(body: Body) -> str:
+def hexadecimal(body: Body) -> str:
+    """The first octets, sixteen a row, with the letters among them."""
     head = body.read(0, HEX)
     rows = []
     for at in range(0, len(head), 16):

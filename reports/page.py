@@ -22,10 +22,10 @@ from harness.context import POLICIES
 from harness.record import Run
 from harness.rule import Finding
 from harness.verdict import Outcome, Verdict, Waiver
-from reports.chosen import chosen, numbers
+from reports.association import Ladder
+from reports.chosen import View, chosen, numbers
 from reports.command import again
 from reports.command import whole as whole_command
-from reports.evidence import Shown
 from reports.visible import clip, visible
 from reports.whole import RED, whole
 
@@ -73,7 +73,7 @@ class Row:
     verdict: Verdict
     again: str
     met: tuple[Met, ...] = ()
-    exchanges: tuple[Shown, ...] = ()
+    exchanges: tuple[View, ...] = ()
     absent: tuple[int, ...] = ()
 
     @property
@@ -105,8 +105,7 @@ class Gap:
 def page(run: Run) -> str:
     """The whole page; the same record gives the same text."""
     verdicts = sorted(run.verdicts, key=_order)
-    lay_out = _environment().get_template("exchange.html").make_module().exchange  # type: ignore[attr-defined]
-    held = chosen(run, verdicts, lay_out)
+    held = chosen(run, verdicts, _lay_out)
     views = {n: view for n, (view, _) in held.items()}
     return (
         _environment()
@@ -117,6 +116,12 @@ def page(run: Run) -> str:
             exchanges=[Markup(text) for _, text in held.values()],  # made by the template above, escaped there
         )
     )
+
+
+def _lay_out(view: View) -> str:
+    word = "association" if isinstance(view, Ladder) else "exchange"
+    text: str = getattr(_environment().get_template(f"{word}.html").make_module(), word)(view)
+    return text
 
 
 def _head(run: Run) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def _head(run: Run) -> dict[str, Any]:
     }
 
 
-def _body(run: Run, verdicts: Sequence[Verdict], views: dict[int, Shown]) -> dict[str, Any]:
+def _body(run: Run, verdicts: Sequence[Verdict], views: dict[int, View]) -> dict[str, Any]:
     counts = Counter(v.outcome.value for v in verdicts)
     rows = [_row(run, v, views) for v in verdicts]
     return {
@@ -228,7 +233,7 @@ def _weight(finding: Finding, length: int) -> int:
     return sum(len(escape(visible(t[:length])).encode("utf-8")) for t in texts)
 
 
-def _row(run: Run, verdict: Verdict, views: dict[int, Shown]) -> Row:
+def _row(run: Run, verdict: Verdict, views: dict[int, View]) -> Row:
     named = numbers(verdict)
     red = verdict.outcome in RED
     held = [views[n] for n in named if n in views][: NAMED if red else 1]

@@ -71,6 +71,42 @@ def test_an_address() -> None:
     assert parse("http://127.0.0.1:8042/dicom-web/").tls() is None
 
 
+def test_a_dimse_address() -> None:
+    target = parse("dimse://PACS@pacs.example")
+    assert target.dimse is not None
+    assert str(target.dimse.entity) == "PACS@pacs.example:104"
+    assert (target.base, target.dimse_tls()) == ("", None)
+    beside = parse("http://h/x").beside("PACS@[::1]:11112")
+    assert beside.dimse is not None
+    assert (beside.dimse.entity.host, beside.dimse.entity.port) == ("::1", 11112)
+    assert beside.to_json()["dimse"] == "dimse://PACS@[::1]:11112"
+
+
+def test_a_file_with_both_sides(tmp_path: Path) -> None:
+    text = """
+[web]
+base = "http://pacs.example/dicomweb"
+[dimse]
+address = "PACS@pacs.example:2762"
+calling = "TESTER"
+listen = "TESTER@127.0.0.1:11113"
+identity = { user = "alice", passcode_env = "PACS_PASSCODE" }
+tls = { verify = false }
+"""
+    target = parse(file(tmp_path, text), {"PACS_PASSCODE": "s3cret"})
+    assert target.dimse is not None
+    assert (target.dimse.calling, str(target.dimse.listen)) == ("TESTER", "TESTER@127.0.0.1:11113")
+    assert (target.dimse.user, target.dimse.passcode, target.secrets) == ("alice", "s3cret", ("s3cret",))
+    assert target.dimse_tls() is not None
+    assert target.to_json()["tls"] == "certificate not verified (DIMSE)"
+    assert "s3cret" not in str(target.to_json())
+
+
+@pytest.mark.parametrize(("word", "doors"), [("sim:", "dimse web"), ("sim:web", "web"), ("sim:dimse", "dimse")])
+def test_doors_of_the_simulator(word: str, doors: str) -> None:
+    assert " ".join(sorted(parse(word).doors)) == doors
+
+
 @pytest.mark.parametrize(
     ("word", "says"),
     [
@@ -80,7 +116,13 @@ def test_an_address() -> None:
         ("http://h:99999/x", "no usable address"),
         ("http://h/x?y=z", "no query"),
         ("http://u:p@h/x", "environment variable"),
-        ("dimse://A@h:104", "cannot be checked by this version"),
+        ("dimse://h:104", "names no AE title"),
+        ("dimse://@h:104", "at least one character"),
+        ("dimse://A@h:104000", "no usable address"),
+        ("dimse://A@:104", "no usable address"),
+        ("dimse://A@h:x", "no usable address"),
+        ("dimse://SEVENTEENLETTERS1@h:104", "17 characters"),
+        (r"dimse://A\B@h:104", "no backslash"),
         ("missing.toml", "There is no target file"),
     ],
 )
@@ -93,7 +135,9 @@ def test_wrong_words(word: str, says: str) -> None:
     ("text", "says"),
     [
         ("[web", "no TOML"),
-        ("", "'web' is a required property"),
+        ("", "neither .web. with its base nor .dimse."),
+        ('[dimse]\naddress = "h:104"', "names no AE title"),
+        ('[dimse]\naddress = "A@h"\nidentity = { user = "u", passcode_env = "NOT_SET" }', "NOT_SET, which is not set"),
         ('[web]\nbase = "http://h/x"\nhaeders = {}', "Did you mean 'headers'"),
         ('[web]\nbase = "h/x"', "does not match"),
         ('[web]\nbase = "http://h/x"\n[allow]\nwrite = 1', "not of type 'boolean'"),

@@ -92,7 +92,7 @@ def test_headings_step_down_one_at_a_time(full: str) -> None:
 
 
 def test_target_edition_and_gaps_come_before_anything_else(full: str) -> None:
-    target = ("<h1", "Acme PACS 7.1</bdi>", "PS3.18, edition 2024e")
+    target = ("<h1", "Acme PACS 7.1</bdi>", "DICOM, edition 2024e")
     order = (*target, ">What was not exercised<", ">Services by outcome<", ">Verdicts<", ">Failed ", ">Exchanges<")
     places = [full.index(text) for text in order]
     assert places == sorted(places)
