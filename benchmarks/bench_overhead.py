@@ -7,10 +7,13 @@ octets over one connection and reads the answers: it parses, judges and records 
 from __future__ import annotations
 
 import cProfile
+import os
 import pstats
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +22,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import suites
-from benchmarks.standing import Bare, Request, Stand, partners, simulator
+from benchmarks.standing import ROOT, Bare, Request, Stand, partners, simulator
 from dicomproof.rejudge import rejudge
 from dicomproof.run import Options, check
 from harness.record import read
@@ -30,6 +33,17 @@ WANTED = 1.5  # times the replay
 SHOWN = 25  # functions of the profile
 AWAY = 5  # milliseconds that a product in a network of its own takes longer to answer
 PARTNERS: dict[str, Stand] = {**partners(), f"simulator {AWAY} ms away": partial(simulator, milliseconds=AWAY)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An installation has its modules compiled; a checkout may be told not to keep them, and would start slowly."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+        command = [sys.executable, "-c", "import dicomproof.run, suites; suites.load()"]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        yield
 
 
 @pytest.mark.parametrize("partner", PARTNERS)
@@ -53,10 +67,10 @@ def test_overhead(partner: str, benchmark: BenchmarkFixture, capsys: pytest.Capt
 
 
 def test_profile(capsys: pytest.CaptureFixture[str]) -> None:
-    """Prints where the time of this process goes: asking, and what is done behind it, judging the record again."""
+    """Prints where processor time goes: asking, and what is done behind it, which is to judge the record again."""
     suites.load()
     with TemporaryDirectory(prefix="dicomproof-") as folder:
-        asking = profiled(run, simulator, Path(folder))
+        asking = profiled(run, simulator, Path(folder))  # of this process; the record is judged in another
         judging = profiled(rejudge, Path(folder) / "record", Path(folder) / "again", "", "")
     with capsys.disabled():
         for profile in (asking, judging):
@@ -73,7 +87,7 @@ def run(stand: Stand, folder: Path) -> float:
     """Seconds of a whole check: making data, asking, judging, recording, summing up."""
     with stand(folder / "first") as base:
         started = time.perf_counter()
-        check(parse(base), Options(folder / "record", seed=1, examples=10))
+        check(parse(base), Options(folder / "record", seed=1, examples=10, apart=True))
         return time.perf_counter() - started
 
 

@@ -1,6 +1,11 @@
 """The simulator and Orthanc side by side: the same requests by the same bare client over one kept-alive connection.
 
 Knows the questions; rounds of the two take turns, so that whatever else the machine does slows both alike.
+
+Both do what they do by default, and for a Store that is not the same. Before it acknowledges, the simulator forces
+three things to the disk: each file, the folder that has its name, and the index (SQLite, synchronous=FULL). Orthanc
+forces each file (SyncStorageArea is true since 1.7.4), but neither folders nor its index (SQLite, synchronous=NORMAL),
+so it may forget an acknowledged instance when the machine loses power. On a disk that is busy or slow this shows.
 """
 
 from __future__ import annotations

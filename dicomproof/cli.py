@@ -16,14 +16,19 @@ from rich.console import Console
 from dicomproof import __version__, catalogue, show
 from dicomproof import read as reading
 from dicomproof.matrix import matrix
+from dicomproof.observe import Options as Observed
+from dicomproof.observe import observe
 from dicomproof.rejudge import rejudge
 from dicomproof.run import Options, Result, UsageError, check
+from dicomproof.simulate import Options as Simulated
+from dicomproof.simulate import entity
 from dicomproof.simulate import simulate as serve_simulator
 from harness.context import DEFAULT_EDITION, EDITIONS
 from harness.record import RecordError
 from harness.target import Target, TargetError, parse
 from harness.verdict import Exit
 from reports import write_all
+from reports.words import READ, kind_of_file
 
 app = typer.Typer(
     name="dicomproof",
@@ -41,6 +46,11 @@ EDITION = typer.Option("--edition", "-e", help=f"Edition of the standard to judg
 ONLY = typer.Option(
     "--only", help="Rules to judge: an id, a glob ('search.*'), a service, or a clause ('PS3.18 10.6')."
 )
+PEER = typer.Option(
+    "--peer", help="AET@HOST:PORT of an application entity that the DIMSE side knows, as a destination (repeatable)."
+)
+MUTANT = typer.Option("--mutant", help="Serve with this seeded defect (repeatable).")
+WEB = "127.0.0.1:8080"
 OUT = typer.Option("--out", "-o", help="Folder for run.ndjson, blobs/, report.html, junit.xml and allure/.")
 
 
@@ -53,9 +63,14 @@ def stop(code: Exit, text: str) -> typer.Exit:
 @app.command("check")
 def check_command(
     target: Annotated[
-        str, typer.Argument(help="sim:, sim:mutant=ID, https://host/dicomweb, or a target file (.toml).")
+        str,
+        typer.Argument(
+            help="sim:, sim:web, sim:dimse, sim:mutant=ID, https://host/dicomweb, dimse://AET@host:port, "
+            "or a target file (.toml)."
+        ),
     ],
     out_: Annotated[Path, OUT] = Path("dicomproof-out"),
+    dimse: Annotated[str, typer.Option("--dimse", help="AET@HOST:PORT of the product, beside its web side.")] = "",
     only: Annotated[str, ONLY] = "",
     edition: Annotated[str, EDITION] = "",
     seed: Annotated[int, typer.Option("--seed", help="The same seed asks the same questions.")] = 0,
@@ -69,23 +84,24 @@ def check_command(
     """Test a product: ask it, record every octet, judge the record, write the reports."""
     if profile:
         raise stop(Exit.USAGE, f"There is no profile {profile!r}; this version has none yet. Leave --profile out.")
-    command = again(target, out_, edition, seed, examples, read_only)
-    options = Options(out_, only, edition, seed, examples, jobs, read_only, command)
-    result = _checked(_target(target), options)
+    command = again(target, out_, edition, seed, examples, read_only, dimse)
+    options = Options(out_, only, edition, seed, examples, jobs, read_only, command, apart=True)
+    result = _checked(_target(target, dimse), options)
     _conclude(result, command)
 
 
-def again(target: str, out: Path, edition: str, seed: int, examples: int, read_only: bool) -> str:
+def again(target: str, out: Path, edition: str, seed: int, examples: int, read_only: bool, dimse: str = "") -> str:
     """The command that runs one rule again as it was run here; {rule} stands for its id."""
     words = ["dicomproof", "check", target, "--only", "{rule}", "--seed", str(seed), "--examples", str(examples)]
+    words += ["--dimse", dimse] if dimse else []
     words += ["--edition", edition] if edition else []
     words += ["--read-only"] if read_only else []
     return " ".join(shlex.quote(w) if w != "{rule}" else w for w in words)
 
 
-def _target(word: str) -> Target:
+def _target(word: str, dimse: str = "") -> Target:
     try:
-        return parse(word)
+        return parse(word).beside(dimse) if dimse else parse(word)
     except TargetError as error:
         raise stop(Exit.USAGE, str(error)) from None
 
@@ -109,13 +125,13 @@ def _writable(folder: Path) -> None:
         ) from None
 
 
-def _conclude(result: Result, command: str) -> None:
+def _conclude(result: Result, command: str, kind: show.Kind | None = None) -> None:
     assert result.out is not None
-    show.summary(out, result.verdicts, command, result.names)
+    show.summary(out, result.verdicts, command, result.names, kind)
     try:
         written = write_all(result.out)
     except (OSError, RecordError) as error:
-        raise stop(Exit.OURS, f"The reports could not be written: {error}.") from None
+        raise stop(Exit.OURS, result.said or f"The reports could not be written: {error}.") from None
     out.print(f"Record and reports: {', '.join(str(p) for p in written)}", highlight=False, soft_wrap=True)
     if result.said:
         err.print(result.said, highlight=False, markup=False, soft_wrap=True)
@@ -139,7 +155,7 @@ def read_command(
             result = reading.read(paths, options, events)
     except UsageError as error:
         raise stop(Exit.USAGE, str(error)) from None
-    _conclude(result, again)
+    _conclude(result, again, (READ.group, kind_of_file))
 
 
 @app.command("judge")
@@ -204,26 +220,63 @@ def mutants_command(
 
 @app.command("simulate")
 def simulate_command(
-    web: Annotated[str, typer.Option("--web", help="HOST:PORT to serve DICOMweb at.")] = "127.0.0.1:8080",
+    web: Annotated[
+        str | None, typer.Option("--web", help=f"HOST:PORT to serve DICOMweb at; {WEB} when neither side is named.")
+    ] = None,
+    dimse: Annotated[str | None, typer.Option("--dimse", help="AET@HOST:PORT to serve DIMSE at.")] = None,
+    peer: Annotated[list[str] | None, PEER] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of the archive; a temporary one by default.")
     ] = None,
     database: Annotated[
         str | None, typer.Option("--database", help="Database URL of the index; SQLite in the folder by default.")
     ] = None,
-    mutant: Annotated[
-        list[str] | None, typer.Option("--mutant", help="Serve with this seeded defect (repeatable).")
-    ] = None,
+    mutant: Annotated[list[str] | None, MUTANT] = None,
     edition: Annotated[str, EDITION] = "",
-    dimse: Annotated[str | None, typer.Option("--dimse", help="AET@HOST:PORT (not yet served).")] = None,
 ) -> None:
-    """Serve the reference simulator until Ctrl-C, with or without seeded defects."""
-    if dimse:
-        raise stop(Exit.USAGE, "The simulator has no DIMSE door in this version; leave --dimse out.")
+    """Serve the reference simulator until Ctrl-C, with or without seeded defects; both doors lead to one archive."""
+    place = web if web is not None else "" if dimse else WEB
+    options = Simulated(place, dimse or "", peer or [], data, database, mutant or [], edition or DEFAULT_EDITION)
     try:
-        serve_simulator(out, web, data, database, mutant or [], edition or DEFAULT_EDITION)
+        serve_simulator(out, options)
     except (UsageError, TargetError) as error:
         raise stop(Exit.USAGE, str(error)) from None
+
+
+@app.command("observe")
+def observe_command(
+    dimse: Annotated[str, typer.Option("--dimse", help="AET@HOST:PORT where the client finds us.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="After --: a command that runs the client, and ends the observation with it; {title}, {host} and "
+            "{port} in its words stand for our address."
+        ),
+    ] = None,
+    out_: Annotated[Path, OUT] = Path("dicomproof-out"),
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0.1, help="Seconds that it lasts; until Ctrl-C by default.")
+    ] = None,
+    only: Annotated[str, ONLY] = "",
+    edition: Annotated[str, EDITION] = "",
+    peer: Annotated[list[str] | None, PEER] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the archive that is served; a temporary one by default.")
+    ] = None,
+    mutant: Annotated[list[str] | None, MUTANT] = None,
+) -> None:
+    """Judge a client: serve it with our simulator, record what it says, and judge that."""
+    again = shlex.join(["dicomproof", "observe", "--dimse", dimse, "--only"]) + " {rule}"
+    again += f" -- {shlex.join(command)}" if command else ""
+    _writable(out_)
+    try:
+        with show.clients(out) as events:
+            options = Observed(out_, entity(dimse), command or (), seconds, only, edition or DEFAULT_EDITION,
+                               [entity(p) for p in peer or ()], data, mutant or (), again)  # fmt: skip
+            result = observe(options, events)
+    except UsageError as error:
+        raise stop(Exit.USAGE, str(error)) from None
+    _conclude(result, again)
 
 
 def _version(wanted: bool) -> None:

@@ -1,7 +1,8 @@
 """Knows how the mutant matrix is run: each mutant does its work, and its rule must turn red.
 
-A mutant of the answer acts where an answer leaves, so it is tried on the answers of one unbroken run (fast); a mutant
-of the door or of the octets is served and checked by the probes of its rule. `at_the_door` serves every one of them.
+A mutant of the answer, of a message or of a PDU acts where it leaves, so it is tried on what one unbroken run recorded
+(fast); a mutant of the door or of the octets is served and checked by the probes of its rule. `at_the_door` serves
+every one of them.
 Must not know particular rules or mutants.
 """
 
@@ -19,7 +20,9 @@ from rich.console import Console
 import suites
 from dicomproof.read import Options as ReadOptions
 from dicomproof.read import read as read_files
+from dicomproof.retell import retold
 from dicomproof.run import Options, check
+from harness.association import SIDES, Association
 from harness.context import DEFAULT_EDITION, EDITIONS, Context
 from harness.exchange import Exchange, Journey
 from harness.judge import Judge
@@ -27,8 +30,8 @@ from harness.make.corpus import corpus
 from harness.make.directory import media_directory
 from harness.make.write import without_pixels
 from harness.past import Past
-from harness.record import read
-from harness.rule import At, Mutant, Rule
+from harness.record import Run, read
+from harness.rule import At, Mutant, Role, Rule
 from harness.target import Target
 from harness.verdict import Outcome
 from simulators.model import json_encode, xml_encode
@@ -61,20 +64,30 @@ class Answers:
 
     folder: Path
     runs: dict[str, list[Exchange]] = field(default_factory=dict)
+    told: dict[str, list[Spoken]] = field(default_factory=dict)
     files: list[Exchange] = field(default_factory=list)
     pasts: dict[str, Past] = field(default_factory=dict)
 
     def of(self, edition: str) -> list[Exchange]:
         if edition not in self.runs:
-            out = self.folder / f"answers-{edition}"
-            options = Options(out, edition=edition, seed=SEED, nonce=NONCE, examples=5)
-            check(Target("sim:", simulator="reference"), options)
-            self.runs[edition] = list(read(out).exchanges())
+            self.runs[edition] = list(self._run(edition, "web").exchanges())
             self.pasts[edition] = Past()
             for x in self.runs[edition]:
                 self.pasts[edition].see(x)
                 x.forget()
         return self.runs[edition]
+
+    def associations(self, edition: str) -> list[Spoken]:
+        """The same for DIMSE."""
+        if edition not in self.told:
+            self.told[edition] = [Spoken.of(a) for a in self._run(edition, "dimse").associations()]
+        return self.told[edition]
+
+    def _run(self, edition: str, door: str) -> Run:
+        out = self.folder / f"{door}-{edition}"
+        options = Options(out, edition=edition, seed=SEED, nonce=NONCE, examples=5)
+        check(Target("sim:", simulator="reference", doors=frozenset({door})), options)
+        return read(out)
 
     def read(self) -> list[Exchange]:
         """A file of each kind that is judged, for the rules that judge nothing else."""
@@ -89,6 +102,8 @@ class Answers:
         """Let the mutant change the recorded answers, one subject at a time, until its rule turns red."""
         rule = suites.load().rules[mutant.rule]
         edition = edition_for(rule)
+        if mutant.at in (At.MESSAGE, At.PDU):
+            return self._told_again(mutant, rule, edition)
         exchanges = self.read() if rule.service == "file" else self.of(edition)
         past = self.pasts.get(edition, Past())
         changed = 0
@@ -105,6 +120,51 @@ class Answers:
                 return Row(mutant.id, mutant.rule, True)
         why = f"survived in {changed} changed subjects" if changed else "changed nothing in any recorded answer"
         return Row(mutant.id, mutant.rule, False, why=why)
+
+    def _told_again(self, mutant: Mutant, rule: Rule[Any], edition: str) -> Row:
+        """Let the mutant change what either side said that the rule binds, until its rule turns red."""
+        changed = 0
+        for group in _spoken(rule, self.associations(edition)):
+            for side in SIDES:
+                if side == "requestor" and any("provoked" in a.facts and "requestor" not in a.judged for a in group):
+                    continue  # there it was us who broke the protocol on purpose
+                broken = [retold(a, side, mutant) or a for a in group]
+                if all(new is old for new, old in zip(broken, group, strict=True)):
+                    continue
+                changed += 1
+                judge = Judge(suites.load(), Context(edition), [rule])
+                met = [m for a in broken for m in judge.see(a.but(judged=frozenset({side})))]
+                met += [m for name in {a.journey for a in broken if a.journey} for m in judge.close(name)]
+                if met:
+                    return Row(mutant.id, mutant.rule, True)
+        why = f"survived in {changed} changed associations" if changed else "changed nothing in any association"
+        return Row(mutant.id, mutant.rule, False, why=why)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """An association of the unbroken run, with the name of its journey and the kinds of its operations apart."""
+
+    association: Association
+    journey: str
+    kinds: frozenset[str]
+
+    @classmethod
+    def of(cls, a: Association) -> Spoken:
+        return cls(a.but(journey=""), a.journey, frozenset(o.kind for o in a.operations))
+
+
+def _spoken(rule: Rule[Any], associations: Sequence[Spoken]) -> Iterator[list[Association]]:
+    """What the rule judges: single associations, also for their operations, or whole journeys."""
+    if rule.over is not Journey:
+        wanted = (s for s in associations if rule.over is Association or any(map(rule.applies_to, s.kinds)))
+        yield from ([s.association] for s in wanted)
+        return
+    journeys: dict[str, list[Association]] = {}
+    for s in associations:
+        if s.journey and rule.applies_to(s.journey.partition("#")[0]):
+            journeys.setdefault(s.journey, []).append(s.association.but(journey=s.journey))
+    yield from journeys.values()
 
 
 def _subjects(rule: Rule[Any], exchanges: Sequence[Exchange]) -> Iterator[list[Exchange]]:
@@ -146,11 +206,12 @@ def edition_for(rule: Rule[Any]) -> str:
 def served(mutant: Mutant, whole: bool = False) -> Row:
     """Serve the simulator with this defect and check it with the probes of its rule; `whole`: with everything.
 
-    A rule that judges files only is tried on files: there is nothing to serve.
+    A rule that judges files only is tried on files, and one that binds who asks on what was asked: there is nothing to
+    serve.
     """
     rule = suites.load().rules[mutant.rule]
     with scratch() as folder:
-        if rule.service == "file":
+        if rule.service == "file" or rule.who in (Role.REQUESTOR, Role.SCU):
             return Answers(folder).tried(mutant)
         target = Target(f"sim:mutant={mutant.id}", simulator="mutant", which=mutant.id, deadline=3.0)
         only, until = ("", "") if whole else (mutant.rule, mutant.rule)
@@ -164,13 +225,21 @@ def served(mutant: Mutant, whole: bool = False) -> Row:
     return Row(mutant.id, mutant.rule, own.rule in red, tuple(sorted(red - {own.rule})), why)
 
 
+def _tried(mutant: Mutant, answers: Answers, at_the_door: bool) -> Row:
+    if at_the_door or mutant.at in (At.DOOR, At.WIRE):
+        return served(mutant)
+    row = answers.tried(mutant)
+    # what is withheld shows in what the other side does then, which nobody said in the unbroken run
+    return served(mutant) if not row.killed and mutant.at in (At.MESSAGE, At.PDU) else row
+
+
 def matrix(chosen: Sequence[Mutant], console: Console, at_the_door: bool = False) -> list[Row]:
     """Try every mutant, a line each as it ends."""
     rows = []
     with scratch() as folder:
         answers = Answers(folder)
         for number, mutant in enumerate(chosen, 1):
-            row = served(mutant) if at_the_door or mutant.at is not At.ANSWER else answers.tried(mutant)
+            row = _tried(mutant, answers, at_the_door)
             mark = "killed  " if row.killed else "SURVIVED"
             extra = f"  also red: {', '.join(row.others)}" if row.others else ""
             console.print(

@@ -9,9 +9,13 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
+from harness.entity import Entity
 from harness.exchange import Exchange
 from harness.talk.conversation import Web
+from harness.talk.dialogue import VERIFICATION, Dimse
 from harness.target import Target
+from harness.upper_layer.offer import IMPLICIT
+from harness.wire.pdu import ABORT
 
 
 class Unreachable(Exception):
@@ -21,21 +25,28 @@ class Unreachable(Exception):
 def knock(base: str, target: Target) -> None:
     """Open a connection and close it again; Unreachable when that cannot be done."""
     split = urlsplit(base)
-    host, port = split.hostname or "", split.port or (443 if split.scheme == "https" else 80)
+    port = split.port or (443 if split.scheme == "https" else 80)
+    _knock(split.hostname or "", port, target.tls(), "web", "Is it http:// instead?")
+
+
+def knock_dimse(entity: Entity, tls: ssl.SSLContext | None) -> None:
+    """The same for an application entity."""
+    _knock(entity.host, entity.port, tls, "dimse", "Does it take associations without TLS? Then leave [dimse.tls] out.")
+
+
+def _knock(host: str, port: int, tls: ssl.SSLContext | None, side: str, advice: str) -> None:
     try:
         with socket.create_connection((host, port), timeout=5) as plain:
-            if context := target.tls():
-                with context.wrap_socket(plain, server_hostname=host):
+            if tls:
+                with tls.wrap_socket(plain, server_hostname=host):
                     pass
     except ssl.SSLCertVerificationError as error:
         raise Unreachable(
             f"The certificate of {host} is not trusted: {error.verify_message}. Name the authority in the target file "
-            '([web.tls] ca = "file"), or set verify = false there to accept any.'
+            f'([{side}.tls] ca = "file"), or set verify = false there to accept any.'
         ) from None
     except ssl.SSLError as error:
-        raise Unreachable(
-            f"{host}:{port} speaks no TLS that we understand: {error.reason}. Is it http:// instead?"
-        ) from None
+        raise Unreachable(f"{host}:{port} speaks no TLS that we understand: {error.reason}. {advice}") from None
     except socket.gaierror:
         raise Unreachable(f"The name {host} cannot be resolved. Check the address.") from None
     except TimeoutError:
@@ -59,6 +70,42 @@ def recognise(web: Web) -> None:
             f"{web.base} answers every path with a web page, so it is no DICOMweb service. Check the Base URI: "
             "the studies should be at <Base URI>/studies."
         )
+
+
+def greet(dimse: Dimse) -> None:
+    """Ask for an association; Unreachable when nobody speaks DICOM there, or nobody speaks it with us.
+
+    That none of our presentation contexts is accepted is no such reason: there may be others.
+    """
+    with dimse.associate([(VERIFICATION, (IMPLICIT,))]) as association:
+        association.echo()
+    said = association.association
+    assert said is not None
+    if said.accepted:
+        return
+    if said.answer is None:
+        raise Unreachable(
+            f"{dimse.entity} takes connections, but answers no A-ASSOCIATE-RQ ({said.ending}). Is it a DICOM port? "
+            "Does it want TLS? Then write a target file with [dimse.tls]."
+        )
+    reject = said.answer.pdu.reject
+    if reject is not None:
+        raise Unreachable(f"{dimse.entity} {_rejection(reject.result, reject.source, reject.reason, dimse)}")
+    if said.answer.pdu.type != ABORT:
+        raise Unreachable(f"{dimse.entity} answers an A-ASSOCIATE-RQ with something else: it speaks no DICOM.")
+    raise Unreachable(f"{dimse.entity} aborts our association at once. Its log may tell why.")
+
+
+def _rejection(result: int, source: int, reason: int, dimse: Dimse) -> str:
+    said = f"rejects our association (result {result}, source {source}, reason {reason})"
+    if (source, reason) == (1, 7):
+        return f"{said}: it does not know the called AE title {dimse.entity.title}. Give the title that it has."
+    if (source, reason) == (1, 3):
+        return (
+            f"{said}: it does not know the calling AE title {dimse.setup.calling}. Make it known there, or name one "
+            'that is known in a target file ([dimse] calling = "TITLE").'
+        )
+    return f"{said}. Its log may tell why."
 
 
 def _web_page(x: Exchange) -> bool:

@@ -1,7 +1,7 @@
 """Knows how files are judged without a target: the walk, one exchange for each file, the judge, the record.
 
-Each file has BUDGET seconds. Nothing interrupts a reader, which is bounded in itself; the time is looked at between
-the stages of a file (taken, read, judged), and what took too long to read is recorded and not judged.
+Each file has BUDGET seconds, and MEMORY octets to be read in and as many again to be judged in: a reader or a rule that
+wants more is stopped where it is. What could not be read is recorded and not judged.
 Must not know how it is shown, nor any particular rule.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import suites
-from dicomproof import __version__
+from dicomproof import __version__, bounds
 from dicomproof.run import Result, UsageError, select
 from harness.clock import Deadline
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
@@ -32,6 +32,7 @@ from harness.verdict import Exit, Verdict, exit_code
 from harness.wire import remember
 
 BUDGET = 60.0  # seconds for one file
+MEMORY = 1 << 30  # octets
 # What a reader says where it stopped for its own sake: behind that place nothing was judged.
 BOUNDS = frozenset(
     {"part10.depth", "part10.too-many", "part10.deflate-bound", "json.depth", "json.too-large", "json.item-depth",
@@ -69,7 +70,7 @@ def read(paths: Sequence[Path], options: Options, events: Events | None = None) 
     if why := unknown_edition(edition):
         raise UsageError(why)
     catalogue = suites.load()
-    rules = select(catalogue, options.only, "file")
+    rules = select(catalogue, options.only, ("file",))
     record = Record(options.out)
     with contextlib.closing(record):
         return _Reading(paths, options, events or Events(), catalogue, rules, edition, record).whole()
@@ -96,6 +97,7 @@ class _Reading:
     record: Record
     unread: Counter[tuple[str, bool]] = field(default_factory=Counter)
     files: int = 0
+    broken: list[str] = field(default_factory=list)  # rules that broke, until they are noted
     names: dict[int, str] = field(default_factory=dict)  # of the files in which something was found
 
     def __post_init__(self) -> None:
@@ -104,7 +106,8 @@ class _Reading:
             Context(edition=self.edition),
             self.rules,
             grounded=False,
-            on_error=lambda rule, text: self.record.note("error", f"{rule}\n{text}"),
+            # noted later: nothing is written while the time may run out in the middle of it
+            on_error=lambda rule, text: self.broken.append(f"{rule}\n{text}"),
         )
 
     def whole(self) -> Result:
@@ -145,14 +148,21 @@ class _Reading:
             yield from (self._fetched(met) for met in walk)
             return
         with ThreadPoolExecutor(jobs) as pool:
-            ahead: deque[Future[Taken | Unread]] = deque(pool.submit(self._fetched, met) for met in islice(walk, jobs))
+            ahead: deque[tuple[Found | Unread, Future[Taken | Unread]]] = deque()
             try:
+                for met in islice(walk, jobs):
+                    ahead.append((met, pool.submit(self._fetched, met)))
                 while ahead:
-                    done = ahead.popleft().result()
-                    ahead.extend(pool.submit(self._fetched, met) for met in islice(walk, 1))
+                    met, waiting = ahead.popleft()
+                    try:
+                        done = waiting.result()
+                    except MemoryError:  # the file that was judged meanwhile had all that there was, and has it no more
+                        done = self._fetched(met)
+                    for met in islice(walk, 1):
+                        ahead.append((met, pool.submit(self._fetched, met)))
                     yield done
             finally:
-                for waiting in ahead:
+                for _, waiting in ahead:
                     waiting.cancel()
 
     def _fetched(self, met: Found | Unread) -> Taken | Unread:
@@ -167,37 +177,74 @@ class _Reading:
         deadline = Deadline.after(BUDGET)
         if not self._judged(taken, deadline) or not taken.answer.type.startswith("multipart/"):
             return
-        for part in parts(taken):
-            if deadline.passed:
-                self._left(Unread(taken.name, "too slow", f"has parts that are not judged: {BUDGET:.0f} s are over"))
-                return
+        for part in self._parts(taken, deadline):
             if isinstance(part, Unread):
                 self._left(part)
             else:
                 self._judged(part, deadline)
+
+    def _parts(self, taken: Taken, deadline: Deadline) -> Iterator[Taken | Unread]:
+        """The parts of a message, as long as time and memory last."""
+        found = parts(taken)
+        while True:
+            try:
+                with bounds.held(deadline.left, MEMORY):
+                    part = next(found, None)
+            except (bounds.TooSlow, MemoryError) as why:
+                yield _stopped(taken.name, why, "has parts that are not judged")
+                return
+            if part is None:
+                return
+            yield part
 
     def _judged(self, taken: Taken, deadline: Deadline) -> bool:
         """Record a file, read it, judge it; False when it could not be judged."""
         x = self.record.exchange(exchange_of(taken, self.record.exchanges + 1))
         if taken.recorded.body.truncated:
             x = x.but(answer=taken.answer)
-        why = _read_ahead(x)
-        if not why and taken.changed:
-            why = Unread(taken.name, "changed", "changed while it was read")
-        if not why and deadline.passed:
-            why = Unread(taken.name, "too slow", f"is not judged: reading it took more than {BUDGET:.0f} s")
+        why, codes = self._read(x, taken, deadline)
         if why:
             x.forget()
             self._left(why)
             return False
-        if beyond := BOUNDS & _codes(x):
+        if beyond := BOUNDS & codes:
             names = ", ".join(sorted(beyond))
             self._left(Unread(taken.name, "in part", f"goes over a bound of ours ({names}) and is judged in part"))
-        met = self.judge.see(x)
+        met, why = self._met(x, deadline)
         if met:
             self.names[x.seq] = taken.name
+        if why:
+            self._left(why)
         self.events.file(x, met)
-        return True
+        return not why
+
+    def _read(self, x: Exchange, taken: Taken, deadline: Deadline) -> tuple[Unread | None, set[str]]:
+        """Why the file cannot be judged, or the codes of all that the readers found in it."""
+        try:
+            with bounds.held(deadline.left, MEMORY):
+                why, codes = _read_ahead(x), _codes(x)
+        except (bounds.TooSlow, MemoryError) as stopped:
+            return _stopped(taken.name, stopped, "is not judged"), set()
+        if not why and taken.changed:
+            why = Unread(taken.name, "changed", "changed while it was read")
+        if not why and deadline.passed:  # where nothing could interrupt it
+            why = _stopped(taken.name, bounds.TooSlow(), "is not judged")
+        return why, codes
+
+    def _met(self, x: Exchange, deadline: Deadline) -> tuple[Met, Unread | None]:
+        """What the rules found, and why they were stopped if they were: what they had found by then stands."""
+        why = None
+        met: Met = []
+        try:
+            with bounds.held(deadline.left, MEMORY):
+                met = self.judge.see(x)
+        except (bounds.TooSlow, MemoryError) as stopped:
+            why = _stopped(x.ask.target, stopped, "is judged in part")
+            self.names[x.seq] = x.ask.target
+        x.forget()
+        while self.broken:
+            self.record.note("error", self.broken.pop(0))
+        return met, why
 
     def _left(self, unread: Unread) -> None:
         self.unread[unread.kind, unread.lost] += 1
@@ -229,6 +276,13 @@ class _Reading:
         return Exit.UNREACHABLE if code is Exit.CONFORMS and any(lost for _, lost in self.unread) else code
 
 
+def _stopped(name: str, why: BaseException, says: str) -> Unread:
+    """A file that wanted more time or memory than it has."""
+    if isinstance(why, MemoryError):
+        return Unread(name, "too large", f"{says}: it takes more than {MEMORY >> 20} MiB of memory")
+    return Unread(name, "too slow", f"{says}: reading it took more than {BUDGET:.0f} s")
+
+
 def _read_ahead(x: Exchange) -> Unread | None:
     """Have the strict readers read the file before any rule asks, so that what it does to them is seen here."""
     try:
@@ -236,7 +290,7 @@ def _read_ahead(x: Exchange) -> Unread | None:
     except OSError as error:
         return Unread(x.ask.target, "unreadable", f"could not be read to its end: {error.strerror}")
     except MemoryError:
-        return Unread(x.ask.target, "too large", "is not judged: the memory does not suffice")
+        raise
     except Exception:  # a reader that breaks is our fault: the rules meet it again, and the judge tells
         return None
     return None

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import suites
 from dicomproof.run import Result, UsageError, select
+from harness.association import Evidence
 from harness.context import Context, unknown_edition
-from harness.exchange import Exchange
 from harness.judge import Judge, judge_all
-from harness.record import Record, Run, exchange_json, read
+from harness.record import Record, Run, evidence_json, read
 from harness.verdict import Waiver, exit_code
 
 
@@ -38,7 +38,7 @@ def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
     judge = Judge(
         catalogue,
         Context(edition=edition, policies=dict(run.header["policies"])),
-        select(catalogue, only, "file" if run.header["mode"] == "read" else "web"),
+        select(catalogue, only, _about(run)),
         claims=_claims(run),
         waivers=[Waiver.from_json(w) for w in run.header["waivers"]],
         today=datetime.datetime.fromisoformat(run.header["started"]).date(),
@@ -54,11 +54,20 @@ def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
     return Result(exit_code(verdicts, not run.header["read_only"]), verdicts, "", folder)
 
 
-def _copied(run: Run, record: Record) -> Iterator[Exchange | str]:
+def _about(run: Run) -> set[str]:
+    """The first words of the kinds of evidence that the record can hold."""
+    if run.header["mode"] == "read":
+        return {"file"}
+    target = run.header["target"]
+    sides = {word for word, key in (("web", "base"), ("dimse", "dimse")) if target.get(key)}
+    return sides | {"doors"} if len(sides) > 1 else sides
+
+
+def _copied(run: Run, record: Record) -> Iterator[Evidence | str]:
     """The items of the old record as they are written into the new one."""
     for item in run.items():
-        if isinstance(item, Exchange):
-            record.copy(exchange_json(item))
+        if not isinstance(item, str):
+            record.copy(evidence_json(item))
         else:
             record.note("journey-end", item)
         yield item

@@ -10,34 +10,35 @@ import datetime
 import secrets as entropy
 import string
 import traceback
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import suites
 from dicomproof import __version__
-from dicomproof.reach import Unreachable, knock, recognise
-from dicomproof.sims import Standing, stand_up
+from dicomproof.reach import Unreachable
+from dicomproof.sims import doors_of, stand_up
+from dicomproof.voices import CALLING, GIVING, Voice, Voices
+from harness.apart import Lost, apart
+from harness.blobs import Blobs
+from harness.clerk import Clerk, Desk
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
+from harness.entity import Entity
 from harness.judge import Judge
 from harness.make.corpus import corpus
 from harness.make.sample import Sample
 from harness.make.variants import for_web
-from harness.record import Record
+from harness.record import BLOBS, Record
 from harness.rule import Catalogue, Probe, Rule
 from harness.secrets import Secrets
 from harness.session import BudgetSpent, Events, Session, TargetGone
-from harness.talk.conversation import Web
-from harness.talk.web import Limits, Talk
-from harness.target import Target
+from harness.talk.listener import Listener
+from harness.target import DOORS, Target, TargetError
 from harness.verdict import Exit, Outcome, Verdict, exit_code
-
-LOAD = "store.load"  # the probe that stores the corpus
-FIND = "search.find-data"  # the probe that finds data where nothing may be stored
+from simulators.oracle import Oracle
 
 
 class UsageError(Exception):
@@ -59,6 +60,7 @@ class Options:
     nonce: str = ""
     until: str = ""  # a rule whose first failure ends the run
     data: Path | None = None  # where the simulators of this run keep their data, a temporary folder by default
+    apart: bool = False  # record and judge in a process of its own: pays where a run is long and there are processors
 
 
 @dataclass
@@ -78,60 +80,101 @@ class Result:
 def check(target: Target, options: Options, events: Events | None = None) -> Result:
     """Ask the target, judge, record. UsageError for a wrong option; never raises for what the target does."""
     catalogue = suites.load()
-    rules = select(catalogue, options.only)
+    rules = select(catalogue, options.only, doors(target, catalogue))
     edition = options.edition or target.edition or DEFAULT_EDITION
     if why := unknown_edition(edition):
         raise UsageError(why)
+    started = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    make = partial(made_desk, target, replace(options, out=options.out.absolute()), edition, started.date())
     with contextlib.ExitStack() as stack:
-        record = Record(options.out, Secrets.of(target.secrets))
-        stack.callback(record.close)
-        standing = stack.enter_context(stand_up(target, catalogue, edition, options.data))
-        run = _Run(target, options, events or Events(), catalogue, rules, edition, record, standing)
+        blobs = Blobs(options.out.absolute() / BLOBS)
+        # before the simulator, whose start and the making of data go on beside it
+        desk = stack.enter_context(apart(make, blobs) if options.apart else make())
+        listener = _listener(target, blobs)
+        if listener is not None:
+            stack.callback(listener.close)
+        called_back = Entity(CALLING, listener.host, listener.port) if listener else None
+        standing = stack.enter_context(stand_up(target, catalogue, edition, options.data, called_back))
+        voices = Voices(target, standing, blobs, listener)
+        run = _Run(target, options, events or Events(), catalogue, rules, edition, started, desk, blobs, voices)
         return run.whole()
 
 
-def select(catalogue: Catalogue, only: str, about: str = "web") -> list[Rule[Any]]:
+@contextlib.contextmanager
+def made_desk(target: Target, options: Options, edition: str, today: datetime.date) -> Iterator[Desk]:
+    """What records, predicts and judges a run; made in the process in which it works."""
+    catalogue = suites.load()
+    with contextlib.ExitStack() as stack:
+        record = Record(options.out, Secrets.of(target.secrets))
+        stack.callback(record.close)
+        judge = Judge(
+            catalogue,
+            Context(edition=edition, policies=dict(target.policies)),
+            select(catalogue, options.only, doors(target, catalogue)),
+            claims=target.claims,
+            waivers=target.waivers,
+            today=today,
+            on_error=lambda rule, text: record.note("error", f"{rule}\n{text}"),
+        )
+        yield Clerk(record, judge, stack.enter_context(Oracle(edition)))
+
+
+def doors(target: Target, catalogue: Catalogue) -> frozenset[str]:
+    """The sides of the target that this run asks: "web", "dimse", and "doors" for what needs both."""
+    if target.simulator == "mutant" and target.which in catalogue.mutants:
+        found = doors_of(catalogue.rules[catalogue.mutants[target.which].rule])
+    elif target.simulator == "control":
+        found = frozenset({"dimse" if target.which.startswith("dimse-") else "web"})
+    elif target.simulator:
+        found = target.doors
+    else:
+        found = frozenset(d for d, there in (("web", target.base), ("dimse", target.dimse)) if there)
+    return found | {"doors"} if found == DOORS else found
+
+
+def select(catalogue: Catalogue, only: str, about: Collection[str] = ("web",)) -> list[Rule[Any]]:
     """The rules asked for, and the grounds that their content needs; UsageError when nothing fits.
 
-    `about`: the first word of the kinds that can occur in the run, "web" for exchanges, "file" for files.
+    `about`: the first words of the kinds that can occur in the run: "web", "dimse", "doors", or "file" for files.
     """
-    chosen = [r for r in catalogue.select(only) if any(w.split(".")[0] == about for w in r.on.split("|"))]
+    possible = [r for r in catalogue.rules.values() if any(w.split(".")[0] in about for w in r.on.split("|"))]
+    wanted = {r.id for r in catalogue.select(only)}
+    chosen = [r for r in possible if r.id in wanted]
     if not chosen:
         raise UsageError(
             f"No rule fits --only {only!r}. It takes an id, a glob such as 'search.*', a service or a clause such as "
             "'PS3.18 10.6'; `dicomproof rules` lists them."
         )
-    if about != "web":
+    if "file" in about:
         return chosen
-    content = [r for r in chosen if r.content]
-    services = {w.split(".")[1] for r in content for w in r.on.split("|") if "." in w}
-    if any("." not in w for r in content for w in r.on.split("|")):
+    kinds = [w for r in chosen if r.content for w in r.on.split("|")]
+    services = {w.split(".")[1] for w in kinds if "." in w}
+    if any("." not in w for w in kinds):
         services = set(catalogue.grounds)
-    grounds = [catalogue.rules[i] for s in sorted(services) for i in catalogue.grounds.get(s, ())]
+    ids = {i for s in services for i in catalogue.grounds.get(s, ())}
     # they come along to carry the others, so a run that does not exercise them is whole all the same
-    return chosen + [replace(r, due=False) for r in grounds if r not in chosen]
+    return chosen + [replace(r, due=False) for r in possible if r.id in ids and r not in chosen]
 
 
 class _Run:
     """One run from its first line to its last."""
 
     def __init__(self, target: Target, options: Options, events: Events, catalogue: Catalogue,
-                 rules: Sequence[Rule[Any]], edition: str, record: Record, standing: Standing) -> None:  # fmt: skip
+                 rules: Sequence[Rule[Any]], edition: str, started: datetime.datetime, desk: Desk, blobs: Blobs,
+                 voices: Voices) -> None:  # fmt: skip
         self.target, self.options, self.events = target, options, events
-        self.catalogue, self.rules, self.edition = catalogue, rules, edition
-        self.record, self.standing = record, standing
-        self.started = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        self.catalogue, self.rules, self.edition, self.started = catalogue, rules, edition, started
+        self.desk, self.blobs, self.voices = desk, blobs, voices
         # letters only: what the same seed asks must not depend on where a digit happens to stand
         self.nonce = options.nonce or "".join(entropy.choice(string.ascii_uppercase) for _ in range(8))
         self.read_only = options.read_only or not target.write
-        self.judge = self._judge()
         self.session = self._session()
 
     def whole(self) -> Result:
-        self._header()
         reason, said = "complete", ""
         try:
-            knock(self.standing.base, self.target)
+            self.session.header(self._header())
+            self.voices.knock()
             self._probes()
         except Unreachable as error:
             reason, said = "unreachable", str(error)
@@ -144,68 +187,56 @@ class _Run:
             reason, said = "error", _stuck(error)
         return self._end(reason, said)
 
-    def _judge(self) -> Judge:
-        context = Context(edition=self.edition, policies=dict(self.target.policies))
-        return Judge(
-            self.catalogue,
-            context,
-            self.rules,
-            claims=self.target.claims,
-            waivers=self.target.waivers,
-            today=self.started.date(),
-            on_error=lambda rule, text: self.record.note("error", f"{rule}\n{text}"),
-        )
-
     def _session(self) -> Session:
-        limits = Limits(deadline=self.target.deadline, body=self.target.body)
-        tls = self.target.tls()
         return Session(
-            self.record,
-            self.judge,
-            self.standing.base,
+            self.desk,
+            self.blobs,
+            self.voices.base,
             self.options.seed,
             self.nonce,
-            talk=lambda: Talk(self.standing.base, self.record.blobs, limits, tls),
+            talk=self.voices.talk,
             headers=self.target.headers,
             events=self.events,
             budget=self.target.requests,
             examples=self.options.examples,
             write=not self.read_only,
             patience=self.target.deadline,
+            edition=self.edition,
             until=self.options.until,
             corpus=[] if self.read_only else list(_prepared(self.options.seed, self.nonce)),
         )
 
-    def _header(self) -> None:
-        self.record.run(
-            tool={"name": "dicomproof", "version": __version__},
-            mode="ask",
-            started=self.started.isoformat(),
-            edition=self.edition,
-            policies={name: self.judge.context.policy(name) for name in POLICIES},
-            target={**self.target.to_json(), "base": self.standing.base},
-            waivers=[w.to_json() for w in self.target.waivers],
-            seed=self.options.seed,
-            nonce=self.nonce,
-            examples=self.options.examples,
-            only=self.options.only,
-            read_only=self.read_only,
-            command=self.options.command,
-            catalogue=self.catalogue.digest(),
-        )
+    def _header(self) -> dict[str, Any]:
+        context = Context(edition=self.edition, policies=dict(self.target.policies))
+        return {
+            "tool": {"name": "dicomproof", "version": __version__},
+            "mode": "ask",
+            "started": self.started.isoformat(),
+            "edition": self.edition,
+            "policies": {name: context.policy(name) for name in POLICIES},
+            "target": {**self.target.to_json(), **self.voices.addresses()},
+            "waivers": [w.to_json() for w in self.target.waivers],
+            "seed": self.options.seed,
+            "nonce": self.nonce,
+            "examples": self.options.examples,
+            "only": self.options.only,
+            "read_only": self.read_only,
+            "command": self.options.command,
+            "catalogue": self.catalogue.digest(),
+        }
 
     def _probes(self) -> None:
         """Recognise the target, give it data or find some, then provoke everything the rules need."""
-        with self.session.talk() as talk:
-            recognise(Web(self.session, talk, "reach"))
-            self._give_data(talk)
+        with self.voices.open(self.session) as voice:
+            voice.recognise()
+            self._give_data(voice)
         probes = [p for p in self._wanted() if self._can(p)]
         jobs = max(1, self.options.jobs)
         if jobs == 1:
-            with self.session.talk() as talk:
+            with self.voices.open(self.session) as voice:
                 for number, probe in enumerate(probes, 1):
                     self.events.probe(probe, number, len(probes))
-                    self._one(probe, talk)
+                    self._one(probe, voice)
             return
         with ThreadPoolExecutor(jobs) as pool:
             try:
@@ -216,15 +247,14 @@ class _Run:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _give_data(self, talk: Talk) -> None:
-        if not self.read_only:
-            self._one(self.catalogue.probes[LOAD], talk)
-            if self.session.samples:
-                self.standing.oracle.load([s.part10 for s in self.session.samples])
-                self.session.settle()  # nothing is predicted for what was asked before
-                self.session.predict = self.standing.oracle.expect
-        if not self.session.holding.studies:
-            self._one(self.catalogue.probes[FIND], talk)
+    def _give_data(self, voice: Voice) -> None:
+        for given, found in voice.data:
+            if not self.read_only:
+                self._one(self.catalogue.probes[given], voice)
+            if not self.session.holding.studies:
+                self._one(self.catalogue.probes[found], voice)
+        if self.session.samples:
+            self.session.learn([s.part10 for s in self.session.samples])
         if not self.session.holding.studies:
             self.session.note(
                 "no-data", "Nothing could be stored and nothing was found, so most rules stay unexercised."
@@ -233,7 +263,8 @@ class _Run:
     def _wanted(self) -> Iterator[Probe]:
         kinds = [on for rule in self.rules for on in rule.on.split("|")]
         for probe in self.catalogue.probes.values():
-            if probe.id not in (LOAD, FIND) and any(_overlap(k, p) for k in kinds for p in probe.provokes):
+            provoked = [p for p in probe.provokes if p.split(".")[0] in self.voices.doors]
+            if probe.id not in GIVING and any(_overlap(k, p) for k in kinds for p in provoked):
                 yield probe
 
     def _can(self, probe: Probe) -> bool:
@@ -249,14 +280,14 @@ class _Run:
 
     def _alone(self, probe: Probe, number: int, total: int) -> None:
         self.events.probe(probe, number, total)
-        with self.session.talk() as talk:
-            self._one(probe, talk)
+        with self.voices.open(self.session) as voice:
+            self._one(probe, voice)
 
-    def _one(self, probe: Probe, talk: Talk) -> None:
+    def _one(self, probe: Probe, voice: Voice) -> None:
         if self.session.gone:
             return
         try:
-            probe.act(Web(self.session, talk, probe.id))
+            voice.act(probe)
         except (TargetGone, BudgetSpent) as stop:
             self.session.note("stopped", f"probe {probe.id}: {stop}")
             self.events.note(str(stop))
@@ -270,14 +301,12 @@ class _Run:
         if reason == "complete" and self.session.gone:
             reason, said = "target-gone", f"The target stopped answering: {self.session.gone}."
         reason, said = self._settled(reason, said)
-        verdicts = self.judge.finish()
-        with contextlib.suppress(OSError):
-            for verdict in verdicts:
-                self.record.verdict(verdict)
-            if said:
-                self.record.note("ended", said)
-            self.record.end(reason, Counter(v.outcome.value for v in verdicts))
-        return Result(_code(reason, verdicts, not self.read_only), verdicts, said, self.options.out)
+        try:
+            verdicts = self.session.finish(reason, said)
+        except Lost as lost:
+            return Result(Exit.OURS, [], _stuck(lost), self.options.out)
+        names = {n: f"association {n}" for n in self.session.associations}
+        return Result(_code(reason, verdicts, not self.read_only), verdicts, said, self.options.out, names)
 
     def _settled(self, reason: str, said: str) -> tuple[str, str]:
         """Wait for what is being recorded and judged; why the run ended, if that is what ends it."""
@@ -288,7 +317,22 @@ class _Run:
         return reason, said
 
 
+def _listener(target: Target, blobs: Blobs) -> Listener | None:
+    """Where we can be called back: wherever a simulator is told, or where the product was told."""
+    if target.simulator:
+        return Listener(blobs) if "dimse" in target.doors or target.simulator == "mutant" else None
+    place = target.dimse.listen if target.dimse else None
+    if place is None:
+        return None
+    try:
+        return Listener(blobs, host=place.host, port=place.port)
+    except OSError as error:
+        raise TargetError(f"{place} cannot be listened at: {error.strerror or error}. Is it in use?") from None
+
+
 def _stuck(error: OSError) -> str:
+    if isinstance(error, Lost):
+        return f"The run could not go on: {error}. The record holds what was done so far, and is not a result."
     return f"The run could not go on: {error}. Free some space or choose another --out."
 
 

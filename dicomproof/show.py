@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from dicomproof import read
+from dicomproof.observe import Events as Observed
+from harness.association import Association, Evidence
+from harness.entity import Entity
 from harness.exchange import Exchange
 from harness.files import Unread
 from harness.judge import Met
@@ -60,7 +63,7 @@ def progress(console: Console) -> Iterator[Events]:
         def on_probe(probe: Probe, number: int, total: int) -> None:
             bar.update(task, description=probe.id, completed=number - 1, total=total)
 
-        def on_exchange(x: Exchange, met: Met) -> None:
+        def on_exchange(x: Evidence, met: Met) -> None:
             counts["asked"] += 1
             bar.update(task, asked=counts["asked"])
             fresh = [rule for rule, finding in met if not finding.warn and not red[rule]]
@@ -115,20 +118,48 @@ def files(console: Console) -> Iterator[read.Events]:
         yield read.Events(on_file, on_unread)
 
 
-def summary(console: Console, verdicts: Sequence[Verdict], again: str, names: Mapping[int, str] | None = None) -> None:
+@contextlib.contextmanager
+def clients(console: Console) -> Iterator[Observed]:
+    """Events of an observation: a line when it begins, and one for each association that is over."""
+
+    def serving(entity: Entity) -> None:
+        console.print(f"Serving at {entity.url}; Ctrl-C ends the observation.", markup=False, highlight=False)
+
+    def over(a: Association, met: Met) -> None:
+        red = sorted({rule for rule, finding in met if not finding.warn})
+        names = ", ".join(dict.fromkeys(o.request.name for o in a.operations)) or "no message"
+        said = f"; red: {', '.join(red)}" if red else ""
+        console.print(f"{a.called}: {names}, {a.ending}{said}", markup=False, highlight=False, soft_wrap=True)
+        a.forget()
+
+    yield Observed(serving, over)
+
+
+Kind = tuple[str, Callable[[Verdict], str]]
+
+
+def summary(
+    console: Console,
+    verdicts: Sequence[Verdict],
+    again: str,
+    names: Mapping[int, str] | None = None,
+    kind: Kind | None = None,
+) -> None:
     """The verdict by service, then the worst findings, each with the command that shows it again.
 
-    `names`: what to call an exchange, where it has a better name than its number.
+    `names`: what to call an exchange, where it has a better name than its number. `kind`: what a verdict is counted
+    under, and how that is called.
     """
+    heading, kind_of = kind or ("service", lambda verdict: verdict.service)
     seen = {v.outcome for v in verdicts} | {Outcome.FAIL, Outcome.WARN, Outcome.PASS}
     columns = [o for o in Outcome if o in seen]
-    table = Table(title="Verdicts by service", title_justify="left")
-    table.add_column("service", no_wrap=True)
+    table = Table(title=f"Verdicts by {heading}", title_justify="left")
+    table.add_column(heading, no_wrap=True)
     for outcome in columns:
         table.add_column(outcome.value.replace("-", "-\n"), justify="right", no_wrap=True)
-    for service in sorted({v.service for v in verdicts}):
-        counts = Counter(v.outcome for v in verdicts if v.service == service)
-        table.add_row(service, *(_cell(counts[o], o) for o in columns))
+    for name in sorted({kind_of(v) for v in verdicts}):
+        counts = Counter(v.outcome for v in verdicts if kind_of(v) == name)
+        table.add_row(name, *(_cell(counts[o], o) for o in columns))
     console.print(table)
     worst = sorted((v for v in verdicts if v.outcome in (Outcome.ERROR, Outcome.FAIL, Outcome.WARN)), key=_weight)
     for verdict in worst[:WORST]:
@@ -158,7 +189,7 @@ def _finding(console: Console, verdict: Verdict, again: str, names: Mapping[int,
     where = f"{names.get(first.seq, f'exchange {first.seq}')}, {first.where}"
     console.print(f"  {escape(where)}: got {escape(_line(first.got))}", highlight=False)
     console.print(f"  want {escape(_line(first.want))}   ({verdict.found} in all)", highlight=False)
-    console.print(f"  again: {escape(again.format(rule=verdict.rule))}", highlight=False, soft_wrap=True)
+    console.print(f"  again: {escape(again.replace('{rule}', verdict.rule))}", highlight=False, soft_wrap=True)
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Knows how simulators are stood up for a run: the reference, a mutant of it, a control; and the oracle beside them.
+"""Knows how simulators are stood up for a run: the reference, a mutant of it, a control.
 
 Must not know rules; mutants are handed through as plain functions.
 """
@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, TypeVar, get_args
 
+from harness.entity import Entity
 from harness.exchange import Answer, Ask, Exchange
-from harness.rule import At, Catalogue, Mutant
-from harness.target import Target, TargetError
+from harness.rule import At, Catalogue, Mutant, MutantFunction, Rule
+from harness.target import DOORS, Dimse, Target, TargetError
+from harness.upper_layer.message import Message
 from simulators import controls
 from simulators.archive.archive import Archive
+from simulators.dimse import controls as dimse_controls
+from simulators.dimse.link import Peer
+from simulators.dimse.serve import Setup
+from simulators.dimse.serve import serve as serve_dimse
+from simulators.dimse.visit import Mutation, Serve
 from simulators.line import Served
-from simulators.oracle import Oracle
 from simulators.serve import serve
 
 # What a test tool must not be fooled or stopped by; `sim:control=NAME`.
@@ -35,42 +41,111 @@ CONTROLS: dict[str, Callable[[], contextlib.AbstractContextManager[Served]]] = {
     **{f"hostile-{kind}": partial(controls.hostile, kind) for kind in get_args(controls.Hostility)},
 }
 
+Thing = TypeVar("Thing")
 Mutate = Callable[[Ask, Callable[[Ask], Answer]], Answer]
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A target that can be asked at `base`, and an unbroken second archive that predicts."""
+    """Where the target can be asked: the Base URI of its web services and its DIMSE side, '' and None without."""
 
-    base: str
-    oracle: Oracle
+    base: str = ""
+    dimse: Dimse | None = None
 
 
 @contextlib.contextmanager
-def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | None = None) -> Iterator[Standing]:
-    """Serve the simulator that the target names, or take the product's address; with an oracle in both cases."""
+def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | None = None,
+             called_back: Entity | None = None) -> Iterator[Standing]:  # fmt: skip
+    """The simulator that the target names, served in here, or the product. `called_back`: us, as it is to know us."""
+    if not target.simulator:
+        yield Standing(target.base, target.dimse)
+        return
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
-        oracle = stack.enter_context(Oracle(edition))
-        base = target.base or stack.enter_context(_simulator(target, catalogue, edition, folder / "archive"))
-        yield Standing(base, oracle)
+        if target.simulator == "control":
+            yield stack.enter_context(_control(target.which))
+            return
+        mutant = catalogue.mutants.get(target.which)
+        if mutant is None and target.simulator == "mutant":
+            raise TargetError(f"There is no mutant {target.which!r}; `dicomproof mutants` lists them.")
+        archive = stack.enter_context(contextlib.closing(Archive(folder / "archive")))
+        spoilt = doors_of(catalogue.rules[mutant.rule]) if mutant else target.doors
+        base, dimse = "", None
+        if "web" in spoilt:
+            base = stack.enter_context(broken(archive, mutant, edition))
+        if "dimse" in spoilt:
+            dimse = stack.enter_context(_dimse(archive, mutant, called_back))
+        yield Standing(base, dimse)
+
+
+def doors_of(rule: Rule[Any]) -> frozenset[str]:
+    """The doors that its kinds of evidence come through: "web", "dimse", or both."""
+    words = {on.split(".")[0] for on in rule.on.split("|")}
+    return DOORS if "doors" in words else DOORS & words
 
 
 @contextlib.contextmanager
-def _simulator(target: Target, catalogue: Catalogue, edition: str, folder: Path) -> Iterator[str]:
-    if target.simulator == "control":
-        if target.which not in CONTROLS:
-            raise TargetError(f"There is no control {target.which!r}; there are {', '.join(CONTROLS)}.")
-        with CONTROLS[target.which]() as control:
-            yield control.url
-        return
-    mutant = None
-    if target.simulator == "mutant":
-        mutant = catalogue.mutants.get(target.which)
-        if mutant is None:
-            raise TargetError(f"There is no mutant {target.which!r}; `dicomproof mutants` lists them.")
-    with contextlib.closing(Archive(folder)) as archive, broken(archive, mutant, edition) as base:
-        yield base
+def _control(name: str) -> Iterator[Standing]:
+    side, _, which = name.partition("-")
+    if name in CONTROLS:
+        with CONTROLS[name]() as control:
+            yield Standing(control.url)
+    elif side == "dimse" and which in dimse_controls.CONTROLS:
+        with dimse_controls.CONTROLS[which]() as entity:
+            yield Standing(dimse=Dimse(entity))
+    else:
+        known = [*CONTROLS, *(f"dimse-{n}" for n in dimse_controls.CONTROLS)]
+        raise TargetError(f"There is no control {name!r}; there are {', '.join(known)}.")
+
+
+@contextlib.contextmanager
+def _dimse(archive: Archive, mutant: Mutant | None, called_back: Entity | None) -> Iterator[Dimse]:
+    peers = {called_back.title: Peer(called_back.host, called_back.port)} if called_back else {}
+    setup = Setup(peers=peers, mutate=dimse_mutation(mutant) if mutant else None)
+    with serve_dimse(archive, setup=setup) as served:
+        yield Dimse(served.entity)
+
+
+def dimse_mutation(*mutants: Mutant) -> Mutation:
+    """The mutants as the DIMSE door wants them; those of one place act one after the other."""
+    acts = {at: [m.act for m in mutants if m.at is at] for at in (At.MESSAGE, At.PDU, At.DOOR)}
+    return Mutation(
+        message=partial(_messages, acts[At.MESSAGE]) if acts[At.MESSAGE] else None,
+        pdu=partial(_pdus, acts[At.PDU]) if acts[At.PDU] else None,
+        door=partial(_doors, acts[At.DOOR]) if acts[At.DOOR] else None,
+    )
+
+
+def _messages(acts: Sequence[MutantFunction], message: Message, asked: Message | None) -> list[Message]:
+    found = [message]
+    for act in acts:
+        found = [new for old in found for new in _several(act(old, asked), old, Message)]
+    return found
+
+
+def _pdus(acts: Sequence[MutantFunction], octets: bytes) -> list[bytes]:
+    found = [octets]
+    for act in acts:
+        found = [new for old in found for new in _several(act(old), old, bytes)]
+    return found
+
+
+def _several(made: Any, old: Thing, kind: type[Thing]) -> list[Thing]:
+    """What a mutant made of something: nothing, one, or several of its kind."""
+    if made is None:
+        return [old]
+    return [made] if isinstance(made, kind) else list(made)
+
+
+def _doors(acts: Sequence[MutantFunction], request: Message, door: Serve) -> Iterable[Message]:
+    for act in acts:
+        door = partial(_through, act, door)
+    return door(request)
+
+
+def _through(act: MutantFunction, door: Serve, request: Message) -> Iterable[Message]:
+    found: Iterable[Message] = act(request, door)
+    return found
 
 
 @contextlib.contextmanager

@@ -9,46 +9,91 @@ import contextlib
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 import suites
 from dicomproof.run import UsageError
-from dicomproof.sims import Mutate, mutation
-from harness.context import unknown_edition
+from dicomproof.sims import Mutate, dimse_mutation, doors_of, mutation
+from harness.context import DEFAULT_EDITION, unknown_edition
+from harness.entity import Entity, EntityError
+from harness.entity import parse as parse_entity
 from harness.exchange import Answer, Ask
-from harness.rule import At
+from harness.rule import At, Mutant
 from simulators.archive.archive import Archive
+from simulators.dimse.link import Peer
+from simulators.dimse.serve import Setup
+from simulators.dimse.serve import serve as serve_dimse
 from simulators.serve import serve
 
 
-def simulate(
-    console: Console, web: str, data: Path | None, database: str | None, mutants: Sequence[str], edition: str
-) -> None:
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks of a simulator: which doors at which addresses, over which archive, with which
+    defects. `peers` are the application entities that the DIMSE door knows."""
+
+    web: str = ""
+    dimse: str = ""
+    peers: Sequence[str] = ()
+    data: Path | None = None
+    database: str | None = None
+    mutants: Sequence[str] = ()
+    edition: str = DEFAULT_EDITION
+
+
+def simulate(console: Console, options: Options) -> None:
     """Serve until interrupted. UsageError for an address, mutant or edition that does not exist."""
-    host, port = address(web)
-    if why := unknown_edition(edition):
+    if why := unknown_edition(options.edition):
         raise UsageError(why)
-    mutate, wire = broken_by(mutants)
+    mutants = chosen(options.mutants)
     with contextlib.ExitStack() as stack:
-        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
-        archive = stack.enter_context(contextlib.closing(Archive(folder, database)))
-        kept = str(folder) if data else "a temporary folder that is removed at the end"
+        folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
+        archive = stack.enter_context(contextlib.closing(Archive(folder, options.database)))
+        doors = []
+        if options.web:
+            doors.append(f"DICOMweb at {stack.enter_context(_web(archive, options, mutants))}")
+        if options.dimse:
+            doors.append(f"DIMSE at {stack.enter_context(_dimse(archive, options, mutants))}")
+        kept = str(folder) if options.data else "a temporary folder that is removed at the end"
+        broken = f", with {len(mutants)} seeded defects" if mutants else ""
+        text = f"{', '.join(doors)}, edition {options.edition}{broken}, data in {kept}. Ctrl-C stops it."
+        console.print(text, highlight=False, soft_wrap=True)
+        _until_stopped()
+        console.print("Stopped.", highlight=False)
+
+
+@contextlib.contextmanager
+def _web(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Iterator[str]:
+    host, port = address(options.web)
+    mutate, wire = broken_by([m for m in mutants if "web" in doors_of(suites.load().rules[m.rule])])
+    with contextlib.ExitStack() as stack:
+        serving = serve(archive, host=host, port=port, edition=options.edition, mutate=mutate, wire=wire)
         try:
-            served = stack.enter_context(
-                serve(archive, host=host, port=port, edition=edition, mutate=mutate, wire=wire)
-            )
+            served = stack.enter_context(serving)
         except OSError as error:
             raise UsageError(
                 f"{host}:{port} cannot be served: {error.strerror or error}. Choose another --web."
             ) from None
-        broken = f", with {len(mutants)} seeded defects" if mutants else ""
-        text = f"DICOMweb at {served.url}, edition {edition}{broken}, data in {kept}. Ctrl-C stops it."
-        console.print(text, highlight=False, soft_wrap=True)
-        _until_stopped()
-        console.print("Stopped.", highlight=False)
+        yield served.url
+
+
+@contextlib.contextmanager
+def _dimse(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Iterator[str]:
+    place = entity(options.dimse)
+    peers = {p.title: Peer(p.host, p.port) for p in map(entity, options.peers)}
+    own = [m for m in mutants if "dimse" in doors_of(suites.load().rules[m.rule])]
+    setup = Setup(peers=peers, mutate=dimse_mutation(*own) if own else None)
+    with contextlib.ExitStack() as stack:
+        serving = serve_dimse(archive, place.title, place.host, place.port, setup)
+        try:
+            served = stack.enter_context(serving)
+        except OSError as error:
+            said = error.strerror or error
+            raise UsageError(f"{place} cannot be served: {said}. Choose another --dimse.") from None
+        yield served.address
 
 
 def _until_stopped() -> None:
@@ -67,15 +112,27 @@ def address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def broken_by(ids: Sequence[str]) -> tuple[Mutate | None, Callable[[bytes], bytes] | None]:
-    """The chosen mutants, one after the other, as the doors and the relay want them."""
+def entity(text: str) -> Entity:
+    """AET@HOST:PORT."""
+    try:
+        return parse_entity(text)
+    except EntityError as error:
+        raise UsageError(str(error)) from None
+
+
+def chosen(ids: Sequence[str]) -> list[Mutant]:
+    """The mutants of these ids."""
     catalogue = suites.load()
     unknown = [i for i in ids if i not in catalogue.mutants]
     if unknown:
         raise UsageError(f"There is no mutant {unknown[0]!r}; `dicomproof mutants` lists them.")
-    chosen = [catalogue.mutants[i] for i in ids]
-    wires = [m.act for m in chosen if m.at is At.WIRE]
-    doors = [mutation(m) for m in chosen if m.at is not At.WIRE]
+    return [catalogue.mutants[i] for i in ids]
+
+
+def broken_by(mutants: Sequence[Mutant]) -> tuple[Mutate | None, Callable[[bytes], bytes] | None]:
+    """The mutants, one after the other, as the web door and the relay want them."""
+    wires = [m.act for m in mutants if m.at is At.WIRE]
+    doors = [mutation(m) for m in mutants if m.at is not At.WIRE]
 
     def wire(octets: bytes) -> bytes:
         for act in wires:

@@ -6,6 +6,7 @@ Must not know rules, targets, probes or simulators; the octets are read by the s
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -139,14 +140,14 @@ class Association:
     @cached_property
     def turns(self) -> tuple[Turn, ...]:
         """All PDUs in the order in which their last octet arrived."""
-        ends: dict[Side, list[Pdu]] = {side: list(pdu.split(self.octets(side))) for side in SIDES}
+        ends = {side: deque(pdu.split(self.octets(side))) for side in SIDES}
         total: dict[Side, int] = {"requestor": 0, "acceptor": 0}
         found: list[tuple[Side, int, Pdu]] = []
         for said in self.said:
             total[said.side] += said.size
             waiting = ends[said.side]
             while waiting and waiting[0].at + waiting[0].octets.size <= total[said.side] and waiting[0].complete:
-                found.append((said.side, said.ms, waiting.pop(0)))
+                found.append((said.side, said.ms, waiting.popleft()))
         last = self.said[-1].ms if self.said else 0
         for side in SIDES:  # what is cut never arrived whole
             found += [(side, last, one) for one in ends[side]]
@@ -203,15 +204,20 @@ class Association:
         found: list[tuple[int, Side, Message]] = []
         for side in SIDES:
             own = self.of(pdu.DATA, side=side)
-            for message in dimse.assemble([t.pdu for t in own]).messages:
+            for message in self.assemblies[side].messages:
                 number = own[message.last].number if message.last < len(own) else len(self.turns)
                 found.append((number, side, message))
         found.sort(key=lambda one: one[0])
         return tuple((side, message) for _, side, message in found)
 
+    @cached_property
+    def assemblies(self) -> Mapping[Side, dimse.Assembly]:
+        """The messages of each side, with what was wrong in how its PDVs form them."""
+        return {side: dimse.assemble([t.pdu for t in self.of(pdu.DATA, side=side)]) for side in SIDES}
+
     def assembly(self, side: Side) -> dimse.Assembly:
         """The messages of one side with what was wrong in how its PDVs form them."""
-        return dimse.assemble([t.pdu for t in self.of(pdu.DATA, side=side)])
+        return self.assemblies[side]
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:

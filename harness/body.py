@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -107,6 +109,55 @@ class Body:
     def same(self, other: Body) -> bool:
         """Octet for octet the same."""
         return self.size == other.size and (self.size == 0 or self.digest == other.digest)
+
+
+@dataclass(frozen=True)
+class Joined(Body):
+    """The octets of several bodies one after the other, each still in its place; `ends` says where each one ends."""
+
+    parts: tuple[Body, ...] = field(default=(), repr=False)
+    ends: tuple[int, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def over(cls, parts: Iterable[Body]) -> Body:
+        """These bodies as one; a single one is that one itself."""
+        kept = tuple(part for part in parts if part.size)
+        if len(kept) < 2:
+            return kept[0] if kept else EMPTY
+        ends = tuple(accumulate(part.size for part in kept))
+        return cls(ends[-1], truncated=any(part.truncated for part in kept), parts=kept, ends=ends)
+
+    def read(self, at: int = 0, size: int | None = None) -> bytes:
+        at = min(max(at, 0), self.size)
+        count = self.size - at if size is None else min(size, self.size - at)
+        if size is None and count > MEMORY:
+            raise BodyTooLarge(f"{count} octets at once, bound is {MEMORY}; read it in chunks")
+        pieces: list[bytes] = []
+        index = bisect_right(self.ends, at)
+        while count > 0:
+            part = self.parts[index]
+            piece = part.read(at - self.ends[index] + part.size, count)
+            if not piece:  # the file is shorter than it was
+                break
+            pieces.append(piece)
+            at, count, index = at + len(piece), count - len(piece), index + 1
+        return b"".join(pieces)
+
+    def chunks(self, size: int = CHUNK) -> Iterator[builtins.bytes]:
+        for at in range(0, self.size, size):
+            yield self.read(at, size)
+
+    def slice(self, start: int, end: int) -> Body:
+        start, end = min(max(start, 0), self.size), min(max(end, 0), self.size)
+        if end <= start:
+            return EMPTY
+        first, last = bisect_right(self.ends, start), bisect_right(self.ends, end - 1)
+        begins = [self.ends[i] - self.parts[i].size for i in (first, last)]
+        if first == last:
+            return self.parts[first].slice(start - begins[0], end - begins[0])
+        head = self.parts[first].slice(start - begins[0], self.parts[first].size)
+        tail = self.parts[last].slice(0, end - begins[1])
+        return Joined.over((head, *self.parts[first + 1 : last], tail))
 
 
 @lru_cache(HELD)

@@ -65,7 +65,7 @@ class Record:
         )
         a = a.but(requestor=requestor, acceptor=acceptor)
         self.exchanges += 1
-        self._line(association_json(a, _body_json))
+        self._line(evidence_json(a))
         return a
 
     def copy(self, line: Mapping[str, Any]) -> None:
@@ -111,6 +111,11 @@ def _masked(value: Any, secrets: Secrets) -> Any:
     if isinstance(value, list):
         return [_masked(v, secrets) for v in value]
     return value
+
+
+def evidence_json(x: Evidence) -> dict[str, Any]:
+    """An exchange or an association as a line of the record; its octets by digest."""
+    return exchange_json(x) if isinstance(x, Exchange) else association_json(x, _body_json)
 
 
 def exchange_json(x: Exchange) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Knows one run against one target: numbers the exchanges, records them, has them judged, keeps the budget.
+"""Knows one run against one target: numbers the exchanges, has them recorded and judged, keeps the budget.
 
 Must not know particular rules or probes, simulators, or how progress is shown.
 """
@@ -6,30 +6,31 @@ Must not know particular rules or probes, simulators, or how progress is shown.
 from __future__ import annotations
 
 import threading
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.behind import Behind
-from harness.blobs import Spool
+from harness.association import Association, Evidence
+from harness.behind import WAITING, Behind
+from harness.blobs import Blobs, Spool
 from harness.body import EMPTY, Body
+from harness.clerk import Desk
 from harness.clock import now
+from harness.context import DEFAULT_EDITION
 from harness.exchange import Answer, Ask, Exchange, Headers
-from harness.judge import Judge, Met
+from harness.judge import Met
 from harness.make.corpus import Sample
 from harness.make.holding import Holding
-from harness.record import Record
 from harness.rule import Probe
 from harness.talk.web import Talk
+from harness.verdict import Verdict
 from harness.wire.uri import request_target
-
-Predict = Callable[[Ask], Mapping[str, Any] | None]
 
 TIMEOUTS_PATIENT = 2  # after so many timeouts in a row the deadline shrinks
 TIMEOUTS_END = 6  # after so many the target counts as gone
 FAULTS_END = 40  # so many exchanges in a row without a whole answer end the run
 SHORT_DEADLINE = 2.0
+AHEAD = 256  # exchanges that the asking may be ahead of the judging; they take little memory
 
 
 class TargetGone(Exception):
@@ -45,22 +46,24 @@ class Events:
     """What a run tells whoever shows its progress; every hook may be left alone."""
 
     probe: Callable[[Probe, int, int], None] = lambda probe, number, total: None
-    exchange: Callable[[Exchange, Met], None] = lambda x, met: None
+    exchange: Callable[[Evidence, Met], None] = lambda x, met: None
     note: Callable[[str], None] = lambda text: None
 
 
 @dataclass
 class Session:
-    """Shared by all conversations of a run. `budget`: how many requests the target allows, None for any number."""
+    """Shared by all conversations of a run. `blobs`: where bodies too large for memory go, in the record's folder.
 
-    record: Record
-    judge: Judge
+    `budget`: how many requests the target allows, None for any number.
+    """
+
+    desk: Desk
+    blobs: Blobs
     base: str
     seed: int
     nonce: str
     talk: Callable[[], Talk]
     headers: tuple[tuple[str, str], ...] = ()
-    predict: Predict = lambda ask: None
     events: Events = field(default_factory=Events)
     budget: int | None = None
     examples: int = 25
@@ -69,6 +72,7 @@ class Session:
     corpus: list[Sample] = field(default_factory=list)  # what we would load
     samples: list[Sample] = field(default_factory=list)  # what of it the target acknowledged
     patience: float = 20.0
+    edition: str = DEFAULT_EDITION
     until: str = ""  # a rule whose first failure ends the run: enough for whoever only wants to know whether it fails
 
     def __post_init__(self) -> None:
@@ -77,8 +81,21 @@ class Session:
         self._journeys: dict[str, int] = {}
         self._timeouts = 0
         self._faults = 0
-        self._behind = Behind("judge")
+        # who waits for a failure wants to know soon
+        self._behind = Behind("judge", WAITING if self.until else AHEAD)
+        self._red: set[str] = set()
+        self.associations: list[int] = []  # the numbers of those among the exchanges
         self.gone = ""
+
+    @property
+    def impatient(self) -> bool:
+        """The target let us wait so often in a row that it gets less time."""
+        return self._timeouts >= TIMEOUTS_PATIENT
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that the target has for an answer now."""
+        return min(self.patience, SHORT_DEADLINE) if self.impatient else self.patience
 
     @property
     def exchanges(self) -> int:
@@ -97,13 +114,13 @@ class Session:
         to know what rules met has to `wait` for it.
         """
         self._allowed()
-        if self._timeouts >= TIMEOUTS_PATIENT:
-            talk.patience(min(self.patience, SHORT_DEADLINE))
+        if self.impatient:
+            talk.patience(self.deadline)
         started = now()
         if content is None:
             answer = talk.ask(ask, None, most)
         else:
-            sent = self.record.blobs.spool()
+            sent = self.blobs.spool()
             answer = talk.ask(ask, _copied(content, sent), most)
             ask = ask.but(body=sent.finish())
         elapsed = int((now() - started) * 1000)
@@ -111,43 +128,61 @@ class Session:
             self._seq += 1
             x = Exchange(self._seq, ask, answer, elapsed_ms=elapsed, **about)
             self._health(answer, talk)
-            met = self._behind.do(lambda: self._taken(x))
+            met = self._behind.do(lambda: self._taken(x), _in_memory(ask.body) + _in_memory(answer.body))
         return x, met.result() if wait else []
+
+    def associated(self, association: Association, **about: Any) -> Association:
+        """Number an association that is over, and have it recorded and judged. Raises TargetGone or BudgetSpent when
+        that was the last one that may be made."""
+        with self._lock:
+            self._seq += 1
+            a = association.but(seq=self._seq, **about)
+            self.associations.append(a.seq)
+            self._fault(a.fault, a.ending == "timeout")
+            self._behind.do(lambda: self._taken(a), _in_memory(a.requestor) + _in_memory(a.acceptor))
+        self._allowed()
+        return a
 
     def close_journey(self, name: str, wait: bool = False) -> Met:
         """The journey is over, and judged as a whole; see `ask` for `wait`."""
         met = self._behind.do(lambda: self._closed(name))
         return met.result() if wait else []
 
+    def header(self, line: Mapping[str, Any]) -> None:
+        """The first line of the record, before anything is asked."""
+        self._behind.do(lambda: self.desk.header(line))
+
     def note(self, about: str, text: str) -> None:
         """Something beside the exchanges, at its place in the record."""
-        self._behind.do(lambda: self.record.note(about, text))
+        self._behind.do(lambda: self.desk.note(about, text))
+
+    def learn(self, instances: Sequence[bytes]) -> None:
+        """The target holds these PS3.10 instances: what is asked from now on is predicted."""
+        self._behind.do(lambda: self.desk.learn(instances))
 
     def settle(self) -> None:
         """Wait until all that was asked is recorded and judged; raises OSError when it could not be."""
         self._behind.settle()
 
-    def failed(self, rule: str) -> bool:
-        """Whether that rule has met a failure in what is judged by now."""
-        return self.judge.failed(rule)
+    def finish(self, reason: str, said: str) -> list[Verdict]:
+        """The verdicts of a run that has settled, or cannot; the record ends with why the run ended."""
+        self._behind.close()
+        return self.desk.finish(reason, said)
 
-    def _taken(self, x: Exchange) -> Met:
-        try:
-            x = self.record.exchange(x.but(expected=self._expected(x.ask)))
-            met = self._looked_at(self.judge.see(x))
-            self.events.exchange(x, met)
-            return met
-        except OSError:  # our own disk: the run cannot go on
-            raise
-        except Exception:  # our fault too, but of this exchange only
-            self.record.note("error", f"exchange {x.seq}\n{traceback.format_exc()}")
-            return []
+    def red(self) -> frozenset[str]:
+        """The rules that have met a failure in what is judged by now."""
+        return frozenset(self._red)
+
+    def _taken(self, x: Evidence) -> Met:
+        met = self._looked_at(self.desk.take(x))
+        self.events.exchange(x, met)
+        return met
 
     def _closed(self, journey: str) -> Met:
-        self.record.note("journey-end", journey)
-        return self._looked_at(self.judge.close(journey))
+        return self._looked_at(self.desk.close(journey))
 
     def _looked_at(self, met: Met) -> Met:
+        self._red.update(rule for rule, finding in met if not finding.warn)
         if self.until and any(rule == self.until for rule, _ in met):
             self.gone = f"{self.until} was seen to fail, which is all that was wanted"
         return met
@@ -158,24 +193,25 @@ class Session:
         if self.budget is not None and self._seq >= self.budget:
             raise BudgetSpent(f"the target file allows {self.budget} requests, and they are spent")
 
-    def _expected(self, ask: Ask) -> Mapping[str, Any] | None:
-        try:
-            return self.predict(ask)
-        except Exception:  # an oracle that breaks is our fault; the exchange itself is evidence all the same
-            self.record.note("error", f"oracle\n{traceback.format_exc()}")
-            return None
-
     def _health(self, answer: Answer, talk: Talk) -> None:
-        if answer.complete:
-            if self._timeouts >= TIMEOUTS_PATIENT:
-                talk.patience(self.patience)
+        if answer.complete and self.impatient:
+            talk.patience(self.patience)
+        fault = answer.fault
+        self._fault(str(fault) if fault else "", bool(fault and fault.kind == "timeout"))
+
+    def _fault(self, fault: str, timeout: bool) -> None:
+        """Count faults in a row; '' ends the row."""
+        if not fault:
             self._timeouts = self._faults = 0
             return
-        fault = answer.fault
         self._faults += 1
-        self._timeouts += bool(fault and fault.kind == "timeout")
+        self._timeouts += timeout
         if self._timeouts >= TIMEOUTS_END or self._faults >= FAULTS_END:
             self.gone = f"{self._faults} exchanges in a row got no whole answer, the last: {fault}"
+
+
+def _in_memory(body: Body) -> int:
+    return body.size if body.data is not None else 0
 
 
 def _copied(content: Iterable[bytes], into: Spool) -> Iterator[bytes]:

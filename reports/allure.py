@@ -22,6 +22,7 @@ from reports.evidence import exchange_text
 from reports.text import verdict_text
 from reports.visible import clip, in_line, visible
 from reports.whole import whole
+from reports.words import group_of
 
 STATUS = {
     Outcome.PASS: Status.PASSED,
@@ -82,7 +83,7 @@ def _result(run: Run, verdict: Verdict, folder: Path) -> TestResult:
     result = _empty(run, verdict.rule, STATUS.get(verdict.outcome, Status.SKIPPED))
     result.name = visible(verdict.says)
     result.description = visible(f"{verdict.level}, {verdict.cites}, basis: {verdict.basis}")
-    result.labels = _labels(verdict)
+    result.labels = _labels(verdict, group_of(run)(verdict))
     if verdict.outcome is not Outcome.PASS:
         result.statusDetails = StatusDetails(message=_message(verdict), trace=verdict_text(run, verdict))
     for number in _shown(verdict):
@@ -125,13 +126,13 @@ def _message(verdict: Verdict) -> str:
     return in_line(f"{verdict.outcome.value}: {clip(reason, 1000)}" if reason else verdict.outcome.value)
 
 
-def _labels(verdict: Verdict) -> list[Label]:
+def _labels(verdict: Verdict, group: str) -> list[Label]:
     return _pairs(
         ("epic", "DICOM conformance"),
-        ("feature", verdict.service),
+        ("feature", group),
         ("story", verdict.cites),
         ("severity", "critical" if verdict.binding else "minor"),
-        ("suite", verdict.service),
+        ("suite", group),
         ("framework", "dicomproof"),
         ("tag", verdict.outcome.value),
         *(("tag", requirement) for requirement in verdict.verifies),

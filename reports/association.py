@@ -183,7 +183,8 @@ def _says(one: Pdu) -> str:
     if one.associate:
         accepted = [c for c in one.associate.contexts if c.result == 0]
         count = len(one.associate.contexts)
-        return f"{count} contexts" if one.type == pdu.ASSOCIATE_RQ else f"{len(accepted)} of {count} contexts accepted"
+        word = "context" if count == 1 else "contexts"
+        return f"{count} {word}" if one.type == pdu.ASSOCIATE_RQ else f"{len(accepted)} of {count} {word} accepted"
     if one.reject:
         return f"result {one.reject.result}, source {one.reject.source}, reason {one.reject.reason}"
     if one.abort:

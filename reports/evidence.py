@@ -38,7 +38,10 @@ class Preview:
 
 @dataclass(frozen=True)
 class Shown:
-    """One exchange, ready to be laid out; every text in it is fit to be looked at."""
+    """One exchange, or one file, ready to be laid out; every text in it is fit to be looked at.
+
+    Of a file `line` is the path and `status` the media type that its content shows; nobody asked for it.
+    """
 
     seq: int
     probe: str
@@ -60,14 +63,15 @@ class Shown:
 def shown(x: Exchange, room: int = TEXT) -> Shown:
     """The exchange for people; `room` is the number of characters for each body."""
     answer = x.answer
+    read, target = x.kind.startswith("file"), clip(x.ask.target, FIELD)
     view = Shown(
         seq=x.seq,
         probe=in_line(x.probe),
         place=in_line(f"{x.journey} {x.step}".strip()),
-        line=in_line(f"{x.ask.method} {clip(x.ask.target, FIELD)} {x.ask.version}"),
+        line=in_line(target if read else f"{x.ask.method} {target} {x.ask.version}"),
         asked=_fields(x.ask.headers.fields),
         sent=_message(x.ask, room),
-        status=in_line(clip(f"{answer.version} {answer.line}" if answer.status else answer.line, FIELD)),
+        status=in_line(clip(answer.type if read else _status(answer), FIELD)),
         answered=_fields(answer.headers.fields),
         came=_message(answer, room),
         fault=in_line(clip(str(answer.fault), FIELD)) if answer.fault and answer.status else "",
@@ -75,6 +79,7 @@ def shown(x: Exchange, room: int = TEXT) -> Shown:
         expected=_expected(x, room),
         curl=curl(x.ask),
         masked=masked(x.ask),
+        word="file" if read else "exchange",
     )
     x.forget()
     return view
@@ -83,6 +88,8 @@ def shown(x: Exchange, room: int = TEXT) -> Shown:
 def exchange_text(x: Exchange) -> str:
     """The exchange as plain text."""
     view = shown(x)
+    if view.word == "file":
+        return "\n".join([view.line, "", *(_lines(view.came) if view.came else ("an empty file",))]) + "\n"
     lines = [f"exchange {view.seq}, probe {view.probe} {view.place}".strip(), "", view.line]
     lines += [f"{n}: {v}" for n, v in view.asked]
     lines += ["", *(_lines(view.sent) if view.sent else ()), view.status]
@@ -92,6 +99,10 @@ def exchange_text(x: Exchange) -> str:
     lines += ["What an unbroken reference would answer:", view.expected, ""] if view.expected else []
     lines += ["Ask the same by hand:", visible(view.curl)] if view.curl else []
     return "\n".join(lines) + "\n"
+
+
+def _status(answer: Answer) -> str:
+    return f"{answer.version} {answer.line}" if answer.status else answer.line
 
 
 def _lines(preview: Preview) -> Iterator[str]:

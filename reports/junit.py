@@ -1,4 +1,4 @@
-"""Knows JUnit XML as CI servers read it: a suite for each service, a case for each rule, and one for the run itself.
+"""Knows JUnit XML as CI servers read it: suites by service or kind of file, a case for each rule and the run.
 
 Must not know how verdicts came about.
 """
@@ -15,6 +15,7 @@ from harness.verdict import Outcome, Verdict
 from reports.text import verdict_text
 from reports.visible import clip, in_line, visible
 from reports.whole import whole
+from reports.words import group_of
 
 NAMED = 50  # rules named where demands were not shown
 LINE = 500  # characters of a message, which CI servers show in one line
@@ -27,8 +28,9 @@ def junit(run: Run) -> str:
     turns no pipeline red, so a first suite says whether the run came to its end and showed what was due.
     """
     services: dict[str, list[Verdict]] = defaultdict(list)
+    group = group_of(run)
     for verdict in run.verdicts:
-        services[verdict.service].append(verdict)
+        services[group(verdict)].append(verdict)
     xml = JUnitXml("dicomproof")
     xml.add_testsuite(_suite(run, "run", [_ended(run), _due(run)]))
     for service, verdicts in sorted(services.items()):
@@ -79,7 +81,7 @@ def _due(run: Run) -> TestCase:
 
 
 def _case(run: Run, verdict: Verdict) -> TestCase:
-    case = TestCase(in_line(verdict.rule), f"dicomproof.{in_line(verdict.service)}", 0)
+    case = TestCase(in_line(verdict.rule), f"dicomproof.{in_line(group_of(run)(verdict))}", 0)
     text = verdict_text(run, verdict)
     if verdict.outcome is Outcome.FAIL:
         case.result = [_result(Failure, verdict, text)]

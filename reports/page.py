@@ -22,12 +22,12 @@ from harness.context import POLICIES
 from harness.record import Run
 from harness.rule import Finding
 from harness.verdict import Outcome, Verdict, Waiver
-from reports.association import Ladder
 from reports.chosen import View, chosen, numbers
 from reports.command import again
 from reports.command import whole as whole_command
 from reports.visible import clip, visible
 from reports.whole import RED, whole
+from reports.words import are_files, group_of, names, words
 
 TEMPLATES = Path(__file__).parent / "templates"
 FINDINGS = 20  # shown with one verdict
@@ -46,16 +46,7 @@ TITLES = {
     Outcome.NOT_EXERCISED: "Not exercised",
     Outcome.NOT_CLAIMED: "Not claimed",
 }
-MEANINGS = {
-    "error": "dicomproof itself broke; nothing is said about the product",
-    "fail": "a binding demand was broken",
-    "warn": "a recommendation was not followed, or the text leaves room",
-    "waived": "a finding that the target file accepts for a time",
-    "blocked": "something before it failed, so nothing is said",
-    "pass": "exercised, and right every time",
-    "not-exercised": "no exchange met the condition",
-    "not-claimed": "of a service that the product does not claim",
-}
+NOTED = ("error", "skipped", "stopped", "no-data")  # what a person has to know; the others are for machines
 
 
 @dataclass(frozen=True)
@@ -71,6 +62,7 @@ class Row:
     """One verdict as the page shows it: its exchanges that the page holds, and the numbers of those it does not."""
 
     verdict: Verdict
+    group: str
     again: str
     met: tuple[Met, ...] = ()
     exchanges: tuple[View, ...] = ()
@@ -83,7 +75,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Service:
-    """One line of the matrix."""
+    """One line of the matrix: a service, or a kind of file."""
 
     name: str
     counts: Counter[str] = field(default_factory=Counter)
@@ -113,14 +105,14 @@ def page(run: Run) -> str:
         .render(
             **_head(run),
             **_body(run, verdicts, views),
+            called=names(run, (n for v in verdicts for n in numbers(v))),
             exchanges=[Markup(text) for _, text in held.values()],  # made by the template above, escaped there
         )
     )
 
 
 def _lay_out(view: View) -> str:
-    word = "association" if isinstance(view, Ladder) else "exchange"
-    text: str = getattr(_environment().get_template(f"{word}.html").make_module(), word)(view)
+    text: str = getattr(_environment().get_template(f"{view.word}.html").make_module(), view.word)(view)
     return text
 
 
@@ -134,7 +126,11 @@ def _head(run: Run) -> dict[str, Any]:
         "when": datetime.fromisoformat(header["started"]).strftime("%Y-%m-%d %H:%M:%S %Z"),
         "command": whole_command(run),
         "came": came,
-        "gaps": _gaps(came.open),
+        "gaps": _gaps(came.open, words(run).meanings["not-exercised"]),
+        "words": words(run),
+        "files": are_files(run),
+        "unread": [n["text"] for n in run.notes if n["about"] == "unread"],
+        "read": next((n["text"] for n in run.notes if n["about"] == "read"), ""),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         "style": Markup(_source("page.css")),
@@ -144,6 +140,8 @@ def _head(run: Run) -> dict[str, Any]:
 def _body(run: Run, verdicts: Sequence[Verdict], views: dict[int, View]) -> dict[str, Any]:
     counts = Counter(v.outcome.value for v in verdicts)
     rows = [_row(run, v, views) for v in verdicts]
+    # where files are read, most policies are about what was never asked
+    at_stake = {f.policy for v in verdicts for f in v.findings} if are_files(run) else set(POLICIES)
     return {
         "groups": [
             (o.value, TITLES[o], [r for r in rows if r.verdict.outcome is o]) for o in Outcome if counts[o.value]
@@ -152,13 +150,13 @@ def _body(run: Run, verdicts: Sequence[Verdict], views: dict[int, View]) -> dict
         "outcomes": [o.value for o in Outcome if counts[o.value]],
         "red": [o.value for o in RED],
         "titles": {o.value: title for o, title in TITLES.items()},
-        "meanings": MEANINGS,
+        "meanings": words(run).meanings,
         "counts": counts,
         "rules": len(rows),
-        "policies": [(POLICIES[n], c) for n, c in run.header["policies"].items() if n in POLICIES],
+        "policies": [(POLICIES[n], c) for n, c in run.header["policies"].items() if n in POLICIES and n in at_stake],
         "changed": {n for n, c in run.header["policies"].items() if n in POLICIES and c != POLICIES[n].default},
         "waivers": _waivers(run),
-        "notes": [n for n in run.notes if n["about"] in ("error", "skipped", "stopped", "no-data")],
+        "notes": [n for n in run.notes if n["about"] in NOTED],
         "notes_shown": NOTES,
         "findings_shown": FINDINGS,
         "held": frozenset(views),
@@ -201,15 +199,18 @@ def _order(verdict: Verdict) -> tuple[int, str, str]:
 
 
 def _services(run: Run) -> list[Service]:
-    names = sorted({v.service for v in run.verdicts})
-    return [Service(n, Counter(v.outcome.value for v in run.verdicts if v.service == n)) for n in names]
+    group = group_of(run)
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for verdict in run.verdicts:
+        found[group(verdict)][verdict.outcome.value] += 1
+    return [Service(name, found[name]) for name in sorted(found)]
 
 
-def _gaps(missing: Sequence[Verdict]) -> list[Gap]:
+def _gaps(missing: Sequence[Verdict], nothing: str) -> list[Gap]:
     """The largest first: one broken thing often keeps many rules from being reached."""
     groups: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     for verdict in missing:
-        groups[verdict.outcome.value, verdict.why or "no exchange met the condition"].append(verdict)
+        groups[verdict.outcome.value, verdict.why or nothing].append(verdict)
     gaps = [Gap(outcome, why, tuple(verdicts)) for (outcome, why), verdicts in groups.items()]
     return sorted(gaps, key=lambda g: (-len(g.verdicts), g.outcome, g.why))
 
@@ -238,7 +239,7 @@ def _row(run: Run, verdict: Verdict, views: dict[int, View]) -> Row:
     red = verdict.outcome in RED
     held = [views[n] for n in named if n in views][: NAMED if red else 1]
     absent = [n for n in named if n not in views] if red else []
-    return Row(verdict, again(run, verdict.rule), _met(verdict), tuple(held), tuple(absent))
+    return Row(verdict, group_of(run)(verdict), again(run, verdict.rule), _met(verdict), tuple(held), tuple(absent))
 
 
 def _met(verdict: Verdict) -> tuple[Met, ...]:

@@ -5,11 +5,14 @@ Must not know where the text goes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.record import Run
 from harness.rule import Finding
 from harness.verdict import Outcome, Verdict
 from reports.command import again
 from reports.visible import clip, in_line, visible
+from reports.words import names, place
 
 FINDINGS = 5
 MOST = 2000  # characters of one text out of a product's mouth
@@ -25,7 +28,9 @@ def verdict_text(run: Run, verdict: Verdict) -> str:
         lines.append(f"  {verdict.outcome.value}: {clip(verdict.why.strip(), MOST)}")
     if verdict.waiver:
         lines.append(f"  waived until {verdict.waiver.until.isoformat()} by {verdict.waiver.owner}")
-    lines += [finding_text(f) for f in verdict.findings[:FINDINGS]]
+    shown = verdict.findings[:FINDINGS]
+    called = names(run, (f.seq for f in shown))
+    lines += [finding_text(f, called) for f in shown]
     if verdict.found > FINDINGS:
         lines.append(f"  … {verdict.found} findings in all")
     if verdict.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.WAIVED, Outcome.ERROR):
@@ -33,8 +38,9 @@ def verdict_text(run: Run, verdict: Verdict) -> str:
     return visible("\n".join(lines))
 
 
-def finding_text(finding: Finding) -> str:
-    """One finding in one line: exchange, place, got, want."""
-    where, got, want = (in_line(clip(t, MOST)) for t in (finding.where, finding.got, finding.want))
+def finding_text(finding: Finding, called: Mapping[int, str]) -> str:
+    """One finding in one line: exchange or file, place, got, want."""
+    texts = (place(called, finding.seq), finding.where, finding.got, finding.want)
+    named, where, got, want = (in_line(clip(text, MOST)) for text in texts)
     policy = f" (policy {finding.policy})" if finding.policy else ""
-    return f"  exchange {finding.seq}, {where}: got {got}; want {want}{policy}"
+    return f"  {named}, {where}: got {got}; want {want}{policy}"

@@ -12,12 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from harness.association import Association
 from harness.context import DEFAULT_EDITION, EDITIONS
 from harness.exchange import Ask
 from harness.wire.uri import Resource
 from simulators.archive.archive import Archive
 from simulators.archive.held import Stored
 from simulators.archive.question import BadValue, Question, Row
+from simulators.archive.search import Whole
+from simulators.dimse.oracle import expect_association
 from simulators.web import query
 from simulators.web.report import Problem
 from simulators.web.search import LEVELS, question
@@ -36,13 +39,14 @@ class Oracle:
     def __init__(self, edition: str = DEFAULT_EDITION) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="oracle-", ignore_cleanup_errors=True)
         self._archive = Archive(Path(self._folder.name))
-        self._counts: dict[str, dict[str, int]] | None = None
+        self._whole: Whole | None = None
+        self._counts: dict[str, dict[str, int]] = {}
         self._told: dict[tuple[str, ...], Mapping[str, Any] | None] = {}  # probes ask the same thing in several forms
         self._modern = EDITIONS.index(edition) >= EDITIONS.index("2023e")
 
     def load(self, instances: Iterable[Path | bytes]) -> list[Stored]:
         """Store PS3.10 instances, given as files or octets; the outcome for each, in order."""
-        self._counts = None
+        self._whole = None
         self._told.clear()
         outcomes: list[Stored] = []
         batch = []
@@ -77,6 +81,10 @@ class Oracle:
             self._told[asked] = self._search(ask, resource) if resource.search else self._instances(resource)
         return self._told[asked]
 
+    def expect_association(self, association: Association) -> Mapping[str, Any] | None:
+        """The same for the operations of a DIMSE association, by their numbers; see `simulators.dimse.oracle`."""
+        return expect_association(self._archive, association)
+
     def close(self) -> None:
         """Close the archive and remove its folder."""
         self._archive.close()
@@ -93,21 +101,26 @@ class Oracle:
             parameters = query.read(ask.query.raw)
             asked = question(parameters, resource.search, resource.study, resource.series, self._modern)
             asked = replace(asked, offset=0, limit=None, include=frozenset(), include_all=False, uids_only=True)
-            rows = self._archive.search(asked).rows
-            also = self._archive.search(replace(asked, unknown_matches=True)).rows if asked.keys else rows
+            rows = self._held().search(asked)
+            also = self._held().search(replace(asked, unknown_matches=True)) if asked.keys else rows
         except (Problem, BadValue):
             return None  # a request that is to be refused
-        if self._counts is None:
-            self._counts = _counts(self._archive.search(Question(LEVELS["instances"], uids_only=True)).rows)
         expected: dict[str, Any] = {"keys": [_key(row) for row in rows]}
         if len(also) > len(rows):
             expected["arguable"] = [key for key in map(_key, also) if key not in expected["keys"]]
         return {**expected, "universe": sorted(self._counts), "counts": self._counts}
 
     def _instances(self, resource: Resource) -> Mapping[str, Any]:
-        series, instance = resource.series or None, resource.instance or None
-        held = self._archive.select(resource.study, series, instance, metadata=False)
-        return {"instances": [one.instance for one in held]}
+        asked = Question(LEVELS["instances"], resource.study, resource.series)
+        held = self._held().search(asked)
+        return {"instances": [row.instance for row in held if resource.instance in ("", row.instance)]}
+
+    def _held(self) -> Whole:
+        """All that is loaded, read once: what a run loads is little, and asked for a thousand times."""
+        if self._whole is None:
+            self._whole = self._archive.whole()
+            self._counts = _counts(self._whole.search(Question(LEVELS["instances"])))
+        return self._whole
 
 
 def _key(row: Row) -> list[str]:

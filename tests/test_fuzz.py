@@ -60,3 +60,13 @@ def test_it_finds_a_hang_a_glutton_and_a_traceback(tmp_path: Path) -> None:
         code, report = planted(name, tmp_path / name)
         assert code == 1
         assert word in report
+
+
+def test_a_long_run_says_how_far_it_is(tmp_path: Path) -> None:
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tools import fuzz; fuzz.TOLD = -1; "
+    script += (
+        f"sys.argv = ['fuzz.py', '--inputs', '3', '--seed', '5', '--save', {str(tmp_path)!r}]; sys.exit(fuzz.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.splitlines()[:3] == [f"{n} of 3 inputs of seed 5 so far, 0 failed" for n in range(3)]
+    assert done.stdout.splitlines()[3].startswith("3 inputs, 0 failed")

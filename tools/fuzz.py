@@ -4,6 +4,7 @@
 
 An input fails when a reader raises, takes more processor time than one second for each KiB begun, or wants more
 memory than 1 GiB. Each failure is saved with the number of its input; `--first K --inputs 1` makes that one again.
+A long run says every half minute how far it is.
 Exit 0: nothing found, 1: something found.
 
 Knows how inputs are made and how readers are called; must not know what they ought to find.
@@ -28,13 +29,25 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from harness.body import Body  # noqa: E402
-from harness.wire import coding, dicom_json, json_difference, media, multipart, native_xml, part10, uri  # noqa: E402
+from harness.wire import (  # noqa: E402
+    coding,
+    dicom_json,
+    dimse,
+    json_difference,
+    media,
+    multipart,
+    native_xml,
+    part10,
+    pdu,
+    uri,
+)
 from tools.inputs import mutated, seeds  # noqa: E402
 
 MEMORY = 1 << 30
 KIB = 1024
 STUCK = 120  # seconds after which a reader that cannot be interrupted ends the run with its traceback
 LARGEST = 64 * KIB
+TOLD = 30  # seconds between two lines of a running total
 
 
 class Hang(BaseException):
@@ -90,6 +103,13 @@ def read_coding(data: bytes) -> None:
         coding.decode(Body.of(data), word)
 
 
+def read_dimse(data: bytes) -> None:
+    assembly = dimse.assemble(list(pdu.split(Body.of(data))))
+    for message in (*assembly.messages, *assembly.unfinished):
+        message.dataset("1.2.840.10008.1.2")
+        str((message.name, message.sop_class, message.id, message.responded, message.status))
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
     "media": read_media,
     "multipart": read_multipart,
@@ -98,6 +118,7 @@ READERS: dict[str, Callable[[bytes], None]] = {
     "part10": read_part10,
     "uri": read_uri,
     "coding": read_coding,
+    "dimse": read_dimse,
 }
 
 
@@ -143,18 +164,24 @@ def run(readers: list[str], first: int, inputs: int, seed: int, save: Path) -> i
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
     failed = 0
-    for number in range(first, first + inputs):
+    told = time.monotonic()
+    for done, number in enumerate(range(first, first + inputs)):
+        if time.monotonic() - told > TOLD:
+            told = time.monotonic()
+            print(f"{done} of {inputs} inputs of seed {seed} so far, {failed} failed", flush=True)
         reader = readers[number % len(readers)]
         data = input_of(reader, number, seed)
-        report = tried(reader, data)
-        if report:
+        if report := tried(reader, data):
             failed += 1
-            save.mkdir(parents=True, exist_ok=True)
-            name = f"{reader}-{seed}-{number}"
-            (save / f"{name}.bin").write_bytes(data)
-            (save / f"{name}.txt").write_text(report, encoding="utf-8")
-            print(f"{name}: {report.strip().splitlines()[0]}: {report.strip().splitlines()[-1]}")
+            _keep(save, f"{reader}-{seed}-{number}", data, report)
     return failed
+
+
+def _keep(save: Path, name: str, data: bytes, report: str) -> None:
+    save.mkdir(parents=True, exist_ok=True)
+    (save / f"{name}.bin").write_bytes(data)
+    (save / f"{name}.txt").write_text(report, encoding="utf-8")
+    print(f"{name}: {report.strip().splitlines()[0]}: {report.strip().splitlines()[-1]}", flush=True)
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Writes the generated schemas of schemas/ out of schemas/vr.json, schemas/keys.json and the dictionary of PS3.6.
+"""Writes the generated files of schemas/ out of schemas/vr.json, schemas/keys.json and the dictionary of PS3.6.
 
     python tools/schemas.py            write them
     python tools/schemas.py --check    exit 1 when what stands there is not what would be written
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +29,12 @@ BASE = "https://dicomproof.example/schemas/"
 MODEL = "dicom-json.schema.json"
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 WRITTEN = "Written by tools/schemas.py from vr.json, keys.json and the data dictionary of PS3.6; do not edit."
+VM_WRITTEN = "Written by tools/schemas.py from the data dictionary of PS3.6 as pydicom has it; do not edit."
+VM_COLUMNS = {
+    "vm": "the elements that have this VM: so many values, from-to, or from-n; 2-2n are pairs, 3-3n triples",
+    "retired": "of the same, those that PS3.6 retires: how many values old objects have is not sure (PS3.5 6.2)",
+    "x": "stands for any hexadecimal digit in the tag of an element of a repeating group",
+}
 BASE64 = "[A-Za-z0-9+/]"
 # the last character of a group that is not whole leaves bits over, which are zero (RFC 4648 3.5)
 TAIL = {0: "", 1: f"{BASE64}[AQgw]==", 2: f"{BASE64}{{2}}[AEIMQUYcgkosw048]="}
@@ -267,12 +275,36 @@ def key(keys: Mapping[str, Any], tag: str, kind: str, item: str | None) -> Schem
     return made
 
 
+def multiplicities() -> str:
+    """The table of Value Multiplicity (PS3.6 6): every element by the VM that it has, a dozen tags on a line."""
+    found = {f"{number:08X}": row for number, row in DicomDictionary.items()}
+    found |= {mask.upper().replace("X", "x"): row for mask, row in RepeatersDictionary.items()}
+    vms = sorted({row[1] for row in found.values()}, key=_by_size)
+    lines = [f'    "{vm}": {_list([t for t, row in found.items() if row[1] == vm])}' for vm in vms]
+    retired = _list([tag for tag, row in found.items() if row[3]])
+    head = {"$comment": VM_WRITTEN, "title": "Value Multiplicity of the data elements of PS3.6", "columns": VM_COLUMNS}
+    body = ",\n".join(lines)
+    return f'{json.dumps(head, indent=2)[:-2]},\n  "vm": {{\n{body}\n  }},\n  "retired": {retired}\n}}\n'
+
+
+def _by_size(vm: str) -> tuple[list[int], str]:
+    return [int(word) for word in re.findall("[0-9]+", vm)], vm
+
+
+def _list(tags: list[str]) -> str:
+    """A JSON array with a dozen tags on a line."""
+    tags = sorted(tags)
+    lines = [", ".join(f'"{tag}"' for tag in tags[at : at + 12]) for at in range(0, len(tags), 12)]
+    return "[\n      " + ",\n      ".join(lines) + "\n    ]"
+
+
 def files() -> dict[Path, str]:
     """Every generated file and what stands in it."""
     schemas = {MODEL: dicom_json()}
     for name, row in table("keys.json")["responses"].items():
         schemas[f"{name}.schema.json"] = response(name, row)
     made = {FOLDER / name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
+    made[FOLDER / "vm.json"] = multiplicities()
     return made | {FOLDER / name: text for name, text in grammars(table("vr.json")).items()}
 
 

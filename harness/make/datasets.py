@@ -20,7 +20,7 @@ from harness.make.flawed_json import flawed_json
 from harness.make.flawed_part10 import flawed_part10
 from harness.make.flawed_xml import flawed_xml
 from harness.make.text_octets import SETS, letters
-from harness.make.tree import BINARY, CHARACTER_SET, PIXELS, Element, Tree
+from harness.make.tree import BINARY, CHARACTER_SET, PIXELS, Element, Tree, Value
 from harness.make.values import octets, values
 
 __all__ = [
@@ -48,11 +48,16 @@ _APART = {0x00080005, 0x00080016, 0x00080018, 0x00280100, 0x00280103}
 
 @cache
 def tags(vr: str) -> tuple[str, ...]:
-    """Some tags of PS3.6 that have this VR, in ascending order; those that may have another as well come after."""
+    """Some tags of PS3.6 that have this VR; first those of one value and of this VR only, in ascending order.
+
+    The last two have another VM, where the dictionary has such.
+    """
     fit = [t for t, row in DicomDictionary.items() if vr in row[0].split(" or ") and t not in _APART and row[4]]
     fit = [t for t in fit if t >> 16 not in (0, 2, 4) and t >> 16 < 0x7F00 and t & 0xFFFF and not t >> 16 & 1]
     ranked = sorted(fit, key=lambda t: (DicomDictionary[t][0] != vr, DicomDictionary[t][3] == "Retired", t))
-    return tuple(f"{t:08X}" for t in ranked[:TAGS_OF_ONE_VR])
+    plain = [t for t in ranked if DicomDictionary[t][1] in ("1", "1-n")]
+    several = [t for t in ranked if t not in plain][:2]
+    return tuple(f"{t:08X}" for t in [*plain[: TAGS_OF_ONE_VR - len(several)], *several])
 
 
 @st.composite
@@ -90,7 +95,19 @@ def _trees(depth: int, vrs: tuple[str, ...], more: str, most: int, private: bool
 
 def _standard(vr: str, more: str, inner: SearchStrategy[Tree] | None) -> SearchStrategy[Element]:
     content = _content(vr, more, inner)
-    return st.builds(lambda tag, held: replace(held, tag=tag), st.sampled_from(tags(vr)), content)
+    return st.builds(
+        lambda tag, held: replace(held, tag=tag, values=_fitted(tag, held.values)), st.sampled_from(tags(vr)), content
+    )
+
+
+def _fitted(tag: str, held: Sequence[Value]) -> tuple[Value, ...]:
+    """As many of the values as the VM of PS3.6 allows, over again when it asks for more of them."""
+    low, _, high = DicomDictionary[int(tag, 16)][1].partition("-")
+    step = int(high.removesuffix("n") or 1) if high.endswith("n") else 1
+    count = max(int(low), -(-len(held) // step) * step) if held else 0
+    count = count if high.endswith("n") else min(count, int(high or low))
+    some = held if any(value is not None for value in held[:count]) else [v for v in held if v is not None]
+    return tuple(some[at % len(some)] for at in range(count))
 
 
 def _blocks(vrs: tuple[str, ...], more: str, inner: SearchStrategy[Tree] | None) -> SearchStrategy[list[Element]]:

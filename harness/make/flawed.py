@@ -35,6 +35,15 @@ WRONG: dict[str, tuple[tuple[str, str], ...]] = {
     "padding": (("LO", "a\0"), ("UI", "1.2\0"), ("CS", "A\0"), ("PN", "a\0"), ("LT", "a\0")),
     "escape": (("LO", "\x1b$B"), ("LT", "a\x1b(J"), ("PN", "\x1b$Ba")),
 }  # fmt: skip
+# Tag, VR, keyword and values of attributes that have too many or too few of them by PS3.6.
+COUNTED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("00185100", "CS", "PatientPosition", ("HFS", "FFS")),
+    ("00200037", "DS", "ImageOrientationPatient", ("1", "0", "0", "0", "1")),
+    ("00280030", "DS", "PixelSpacing", ("1",)),
+    ("00281101", "US", "RedPaletteColorLookupTableDescriptor", ("256", "0")),
+    ("00400244", "DA", "PerformedProcedureStepStartDate", ("20240101", "20240102", "20240103")),
+    ("30060050", "DS", "ContourData", ("1", "2", "3", "4")),
+)
 CREATOR, BLOCK = "FLAWED", "00990010"
 """The creator of the private block in which faults are planted, and its tag; `datasets` makes none in this group."""
 TAG = "00991001"

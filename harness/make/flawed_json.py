@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from harness.make.as_json import Object, Token, dataset, render
-from harness.make.flawed import BLOCK, CREATOR, TAG, WRONG, Flawed
+from harness.make.flawed import BLOCK, COUNTED, CREATOR, TAG, WRONG, Flawed
 from harness.make.tree import Tree
 
 A = Object
@@ -177,7 +177,13 @@ TEXT: dict[str, tuple[Callable[[bytes], bytes], ...]] = {
 TEXT_ONLY = frozenset(
     {"json.bom", "json.syntax", "json.utf8", "json.constant", "json.surrogate", "json.duplicate-name"}
 )
-UNSAYABLE = TEXT_ONLY | {"json.order", "json.private-creator", "json.vr-dictionary", "json.item-depth"}
+UNSAYABLE = TEXT_ONLY | {
+    "json.order",
+    "json.private-creator",
+    "json.vr-dictionary",
+    "json.multiplicity",
+    "json.item-depth",
+}
 """Faults of the octets that are gone once a text is parsed, and those that no JSON Schema can speak of."""
 
 CODES: tuple[str, ...] = tuple(
@@ -246,6 +252,10 @@ def _plant(draw: DrawFn, code: str, place: Object) -> str:
         return "/" + name
     if code in ("json.order", "json.duplicate-name", "json.vr-dictionary"):
         return _misplaced(draw, code, place)
+    if code == "json.multiplicity":
+        tag, vr, _, values = draw(st.sampled_from(COUNTED))
+        place.plant(tag, _v(vr, [Token(v) if vr == "US" else v for v in values]))
+        return f"/{tag}/Value"
     content, rest = _content(draw, code)
     place.plant(BLOCK, A([("vr", "LO"), ("Value", [CREATOR])]))
     place.plant(TAG, content)

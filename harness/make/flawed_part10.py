@@ -13,7 +13,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from harness.make import as_octets
 from harness.make.as_octets import UNDEFINED, Encoding, Raw, head_of, part10, with_head
-from harness.make.flawed import BLOCK, CREATOR, TAG, WRONG, Flawed
+from harness.make.flawed import BLOCK, COUNTED, CREATOR, TAG, WRONG, Flawed
 from harness.make.text_octets import encode
 from harness.make.tree import PIXELS, Element, Tree, within
 
@@ -106,7 +106,18 @@ FILE = (
 )
 ENDS = ("part10.truncated", "part10.delimiter-missing")
 CODES: tuple[str, ...] = tuple(
-    sorted({*PLANTED, *TAGS, *FILE, *ENDS, "part10.order", "part10.duplicate", *(f"part10.value-{k}" for k in VALUES)})
+    sorted(
+        {
+            *PLANTED,
+            *TAGS,
+            *FILE,
+            *ENDS,
+            "part10.order",
+            "part10.duplicate",
+            "part10.multiplicity",
+            *(f"part10.value-{k}" for k in VALUES),
+        }
+    )
 )
 """Every fault that `flawed_part10` makes."""
 
@@ -156,6 +167,10 @@ def _plant(draw: DrawFn, code: str, item: Tree) -> tuple[Tree, str, int, str]:
     if code in TAGS:
         tag, vr = draw(st.sampled_from(TAGS[code]))
         return item.having(Element(tag, vr)), tag, 0, ""
+    if code == "part10.multiplicity":
+        tag, vr, _, values = draw(st.sampled_from(COUNTED))
+        whole = tuple(int(v) for v in values) if vr == "US" else values
+        return item.having(Element(tag, vr, whole)), tag, 0, ""
     if code in ("part10.order", "part10.duplicate"):
         second = HIGH if code == "part10.duplicate" else LOW
         twice = Raw(HIGH, "LO", write=lambda e: with_head(HIGH, "LO", b"", e) + with_head(second, "LO", b"", e))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from harness.make.as_xml import NAMESPACE, ROOT, Node, document, render
-from harness.make.flawed import CREATOR, TAG, WRONG, Flawed
+from harness.make.flawed import COUNTED, CREATOR, TAG, WRONG, Flawed
 from harness.make.tree import Tree
 
 N = Node
@@ -191,6 +191,7 @@ CODES: tuple[str, ...] = tuple(
             "xml.namespace",
             "xml.space",
             "xml.duplicate",
+            "xml.multiplicity",
             *(f"xml.value-{k}" for k in VALUES),
         }
     )
@@ -248,6 +249,11 @@ def _plant(draw: DrawFn, code: str, place: Node) -> str:
         twice = N("DicomAttribute", {"tag": MARKED, "vr": "LO", "privateCreator": CREATOR})
         place.children += [twice, twice]
         return f"/{MARKED}"
+    if code == "xml.multiplicity":
+        tag, vr, keyword, texts = draw(st.sampled_from(COUNTED))
+        values: Content = [_v(text, str(number)) for number, text in enumerate(texts, 1)]
+        place.children.append(N("DicomAttribute", {"tag": tag, "vr": vr, "keyword": keyword}, values))
+        return f"/{tag}"
     own = OWN.get(code, ())
     if own and (code not in PLANTED or draw(st.booleans())):
         said, where = draw(st.sampled_from(own))

@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from harness.make.sample import Sample
 from harness.make.uids import uid
-from harness.make.write import part10, raw_dataset
+from harness.make.write import part10, part10_again, raw_dataset
 
 Expected = Literal[
     "unreadable",  # no data set can be made out of it (Failure Reason Cxxx, PS3.4 B.2.3)
@@ -52,7 +52,7 @@ def fresh(
     `study` and `series` put it into existing ones; `changes` set further attributes by keyword, None removes one.
     """
     words = (like.instance, "fresh", position, nonce)
-    ds = _whole(like)
+    ds = dcmread(io.BytesIO(like.part10))
     ds.StudyInstanceUID = study if study is not None else uid(*words, "study")
     ds.SeriesInstanceUID = series if series is not None else uid(*words, "series")
     ds.SOPInstanceUID = uid(*words, "instance")
@@ -61,9 +61,8 @@ def fresh(
             ds.pop(keyword, None)
         else:
             setattr(ds, keyword, value)
-    data = _rewritten(ds, like.transfer_syntax, like.transfer_syntax)
     identity = (str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID), str(ds.SOPClassUID))
-    return Sample(*identity, like.transfer_syntax, like.frames, data)
+    return Sample(*identity, like.transfer_syntax, like.frames, part10_again(ds))
 
 
 def for_web(sample: Sample) -> Sample:

@@ -9,7 +9,7 @@ import io
 
 import numpy as np
 from pydicom import dcmread, dcmwrite
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from harness.make.uids import IMPLEMENTATION, IMPLEMENTATION_VERSION
@@ -22,18 +22,33 @@ def part10(dataset: Dataset, transfer_syntax: str = ExplicitVRLittleEndian) -> b
 
     The file meta information is made new from the data set's SOP UIDs (PS3.10 7.1).
     """
+    written = Dataset()
+    written.update(dataset)
+    written.file_meta = _meta(dataset, transfer_syntax)
+    if transfer_syntax == ExplicitVRBigEndian and "PixelData" in written and written["PixelData"].VR == "OW":
+        written.PixelData = np.frombuffer(written.PixelData, "<u2").astype(">u2").tobytes()
+        written["PixelData"].VR = "OW"
+    return _octets(written)
+
+
+def part10_again(read: FileDataset) -> bytes:
+    """A data set that was read, as a whole file in the encoding it has: untouched elements keep their octets, which
+    is also much faster than to encode them again. The file meta information is made new."""
+    read.file_meta = _meta(read, read.file_meta.TransferSyntaxUID)
+    return _octets(read)
+
+
+def _meta(dataset: Dataset, transfer_syntax: str) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = UID(transfer_syntax)
     meta.ImplementationClassUID = UID(IMPLEMENTATION)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    written = Dataset()
-    written.update(dataset)
-    written.file_meta = meta
-    if transfer_syntax == ExplicitVRBigEndian and "PixelData" in written and written["PixelData"].VR == "OW":
-        written.PixelData = np.frombuffer(written.PixelData, "<u2").astype(">u2").tobytes()
-        written["PixelData"].VR = "OW"
+    return meta
+
+
+def _octets(written: Dataset) -> bytes:
     out = io.BytesIO()
     dcmwrite(out, written, enforce_file_format=True)
     return out.getvalue()

@@ -25,12 +25,11 @@ class Assembler:
     def __init__(self, sink: ChooseSink | None = None, most: int = DATA_MOST) -> None:
         self._choose = sink
         self._most = most
-        self._command: list[bytes] = []
-        self._size = 0
+        self._command = bytearray()
         self._context = 0
         self._message: Message | None = None
         self._sink: Sink | None = None
-        self._data: list[bytes] = []
+        self._data = bytearray()
 
     @property
     def busy(self) -> bool:
@@ -40,7 +39,7 @@ class Assembler:
     def take(self, context: int, control: int, octets: memoryview, whole: bool) -> MessageReceived | None:
         """A piece of a fragment (`whole`: its last piece); the message, when it is complete by it. Raises Malformed."""
         if control & 1:
-            return self._take_command(context, bytes(octets), whole and bool(control & 2))
+            return self._take_command(context, octets, whole and bool(control & 2))
         return self._take_data(context, octets, whole and bool(control & 2))
 
     def discard(self) -> None:
@@ -50,23 +49,22 @@ class Assembler:
         self._begin()
 
     def _begin(self) -> None:
-        self._command, self._data = [], []
+        self._command.clear()
+        self._data.clear()
         self._message = self._sink = None
-        self._size = 0
 
-    def _take_command(self, context: int, octets: bytes, last: bool) -> MessageReceived | None:
+    def _take_command(self, context: int, octets: memoryview, last: bool) -> MessageReceived | None:
         if self._message is not None:
             raise Malformed("a command fragment before the data set of the message before was complete")
         if self._command and context != self._context:
             raise Malformed("fragments of one command on two presentation contexts")
         self._context = context
-        self._size += len(octets)
-        if self._size > COMMAND_MOST:
+        self._command += octets
+        if len(self._command) > COMMAND_MOST:
             raise Malformed(f"a command set of more than {COMMAND_MOST} octets")
-        self._command.append(octets)
         if not last:
             return None
-        message = Message.read(context, b"".join(self._command) if len(self._command) > 1 else octets)
+        message = Message.read(context, bytes(self._command))
         self._begin()
         if not message.announces_data:
             return MessageReceived(message)
@@ -82,15 +80,14 @@ class Assembler:
         if self._sink is not None:
             self._sink.write(octets)
         else:
-            self._size += len(octets)
-            if self._size > self._most:
+            self._data += octets
+            if len(self._data) > self._most:
                 raise Malformed(f"a data set of more than {self._most} octets")
-            self._data.append(bytes(octets))
         return self._whole(self._message) if last else None
 
     def _whole(self, message: Message) -> MessageReceived:
         sink = self._sink
-        kept = sink.finish() if sink is not None else b"".join(self._data)
+        kept = sink.finish() if sink is not None else bytes(self._data)
         self._begin()
         if isinstance(kept, Body):
             return MessageReceived(message.but(body=kept), sink)

@@ -91,17 +91,21 @@ def message_pdus(message: Message, maximum_length: int) -> Iterator[list[Buffer]
     """The P-DATA-TF PDUs of a message, each as buffers to be sent one after the other; data sets are not copied.
 
     `maximum_length`: what the peer accepts in a P-DATA-TF, 0 for no limit (PS3.8 D.1). Fragments have an even number
-    of octets (E.1). Command and data set go into one PDU when both fit, which spares a small message a PDU.
+    of octets (E.1). Command and data set go into one PDU when both fit, which spares a small message a PDU. Raises
+    ValueError for a command set that cannot be encoded.
     """
     room = (max(maximum_length, LEAST) if maximum_length else UNLIMITED) - 6 & ~1
-    command = message.octets()
+    command = message.octets()  # now, so that what cannot be encoded is an error of whoever says it
     inline = message.data
     if inline is not None and 12 + len(command) + len(inline) <= room + 6:
-        yield [_small(message.context, command, inline)]
-        return
+        return iter([[_small(message.context, command, inline)]])
+    return _cut(message, command, room)
+
+
+def _cut(message: Message, command: bytes, room: int) -> Iterator[list[Buffer]]:
     yield from _fragments(message.context, [command], len(command), 1, room)
-    if inline is not None:
-        yield from _fragments(message.context, [inline], len(inline), 0, room)
+    if message.data is not None:
+        yield from _fragments(message.context, [message.data], len(message.data), 0, room)
     elif message.body is not None:
         yield from _fragments(message.context, message.body.chunks(room), message.body.size, 0, room)
 

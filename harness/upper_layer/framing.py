@@ -37,13 +37,18 @@ class Reader(Protocol):
 
 
 class Frames:
-    """Cuts one direction of an association. Only incomplete headers and content that is wanted whole are kept."""
+    """Cuts one direction of an association. Only headers that are not whole and content that is wanted whole are kept.
+
+    Its reader treats no content as WHOLE that has no octets.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._rest = b""  # octets that are no whole header yet, or a content that is not all here
+        self._rest = b""  # octets that are no whole header yet
         self._type = 0
-        self._await = -1  # octets of a content that is wanted whole
+        self._whole = False  # a content is on its way that is wanted whole
+        self._held = bytearray()  # what is here of it
+        self._await = 0  # octets that are missing
         self._skip = 0
         self._pdu_left = 0  # octets left of the P-DATA-TF at hand
         self._pdv_left = 0
@@ -53,7 +58,7 @@ class Frames:
         data = self._rest + octets if self._rest else octets
         self._rest = b""
         view, at, end = memoryview(data), 0, len(data)
-        while at < end or self._await == 0:
+        while at < end:
             used = self._step(data, view, at, end)
             if used < 0:
                 self._rest = data[at:end]
@@ -64,7 +69,7 @@ class Frames:
         """How many octets were used; -1 when more are needed."""
         if self._skip:
             return self._pass_over(end - at)
-        if self._await >= 0:
+        if self._whole:
             return self._content(data, at, end)
         if self._pdv_left:
             return self._fragment(view, at, end)
@@ -85,18 +90,21 @@ class Frames:
         if treat is Treat.SKIP:
             self._skip = length
         elif treat is Treat.WHOLE:
-            self._await = length
+            self._whole, self._await = True, length
         else:
             self._pdu_left = length
         return HEADER
 
     def _content(self, data: bytes, at: int, end: int) -> int:
-        size = self._await
-        if end - at < size:
-            return -1
-        self._await = -1
-        self._reader.content(self._type, data[at : at + size])
-        return size
+        used = min(self._await, end - at)
+        self._held += data[at : at + used]
+        self._await -= used
+        if not self._await:
+            content = bytes(self._held)
+            self._held.clear()
+            self._whole = False
+            self._reader.content(self._type, content)
+        return used
 
     def _value(self, data: bytes, view: memoryview, at: int, end: int) -> int:
         """A presentation data value begins; its fragment follows at once when it is here."""

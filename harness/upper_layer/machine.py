@@ -62,7 +62,8 @@ class Machine:
 
     `sink` chooses who takes the data set of a message that is coming in; without one it is held in memory, up to
     `most` octets. `each_pdu` may change every PDU that leaves. Misuse is raised for local requests out of state;
-    nothing that the peer sends raises anything.
+    nothing that the peer sends raises anything. An indication may be overtaken by what came in the same octets (an
+    A-ABORT behind an A-ASSOCIATE-RQ): answer it only if `state` still awaits the answer, or catch Misuse.
     """
 
     def __init__(self, side: Side, offer: Offer | None = None, *, sink: ChooseSink | None = None,
@@ -105,7 +106,10 @@ class Machine:
         self._do(Event.ASSOCIATE_REJECT, rejection)
 
     def send(self, message: Message) -> None:
-        """P-DATA requests of a whole message; it is encoded piece by piece when it is sent."""
+        """P-DATA requests of a whole message; its data set is cut piece by piece when it is sent.
+
+        ValueError for a command set that cannot be encoded.
+        """
         self._do(Event.DATA_REQUEST, message)
 
     def release(self) -> None:
@@ -244,10 +248,10 @@ class Machine:
     def _close(self) -> None:
         self.artim = 0
         self.closing = True
-        self._assembler.discard()
+        self._end()
 
     def _end(self) -> None:
-        """The association is over, although the transport connection still stands."""
+        """The association is over: what has not been sent is not sent any more, what was coming in is not whole."""
         self._out.clear()
         self._assembler.discard()
 

@@ -262,11 +262,12 @@ def n_delete_rq(context: int, id: int, sop_class: str, instance: str, **more: An
 def response(asked: Message, status: int, data: Data = None, **more: Any) -> Message:
     """The response to any request: same context, its Message ID, SOP Class, SOP Instance, event and action type.
 
-    C-FIND-RSP, C-GET-RSP and C-MOVE-RSP name no instance because their requests name none.
+    C-FIND-RSP, C-GET-RSP and C-MOVE-RSP name no instance because their requests name none; what a request leaves out
+    is left out here as well.
     """
     command: Command = {
-        "CommandField": asked.field | RESPONSE,
-        "MessageIDBeingRespondedTo": asked.id,
+        "CommandField": asked.field | RESPONSE if asked.field >= 0 else None,
+        "MessageIDBeingRespondedTo": asked.id if asked.id >= 0 else None,
         "CommandDataSetType": NO_DATA_SET if data is None else DATA_SET,
         "Status": status,
         "AffectedSOPClassUID": asked.sop_class or None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.body import Body
-from harness.wire import json_text, vr
+from harness.wire import json_text, multiplicity, vr
 from harness.wire.flaw import Flaws
 from harness.wire.json_text import Doubled, Real
 from harness.wire.remember import remembered
@@ -43,6 +43,7 @@ CODES: dict[str, str] = {
     "json.empty-string": "An empty value is null or absent, not an empty string (PS3.18 F.2.5).",
     "json.value-vr": "Value is not used for OB, OD, OF, OL, OV, OW, UN (PS3.18 F.2.2).",
     "json.value-type": "A value has the JSON type of its VR (PS3.18 Table F.2.3-1).",
+    "json.multiplicity": "An attribute has as many values as PS3.6 lets it have (PS3.5 6.4; PS3.6 6).",
     "json.single-valued": "LT, ST, UT and UR have one value (PS3.5 6.2, 6.4).",
     "json.pn-object": "A person name is an object (PS3.18 F.2.2, Table F.2.3-1).",
     "json.pn-member": "A person name has no members but Alphabetic, Ideographic, Phonetic (PS3.18 F.2.2).",
@@ -224,7 +225,7 @@ class _Walk:
         if len(contents) > 1:
             self.flaw("json.content-exclusive", where, " and ".join(sorted(contents)), "at most one of them")
         if "Value" in attribute:
-            self._value(code, attribute["Value"], (*where, "Value"), depth)
+            self._value(tag, code, attribute["Value"], (*where, "Value"), depth)
         if "BulkDataURI" in attribute:
             self._bulkdata(code, attribute["BulkDataURI"], (*where, "BulkDataURI"))
         if "InlineBinary" in attribute:
@@ -246,7 +247,7 @@ class _Walk:
             self.flaw("json.vr-dictionary", (*where, "vr"), given, " or ".join(sorted(vr.in_dictionary(tag))))
         return given
 
-    def _value(self, code: str, value: Any, where: Path, depth: int) -> None:
+    def _value(self, tag: str, code: str, value: Any, where: Path, depth: int) -> None:
         if code in vr.BINARY:
             self.flaw("json.value-vr", where, f"Value with {code}", "InlineBinary or BulkDataURI")
             return
@@ -259,6 +260,8 @@ class _Walk:
             self.flaw("json.only-null", where, "[null]", "no Value")
         elif len(value) > 1 and code in vr.SINGLE:
             self.flaw("json.single-valued", where, f"{len(value)} values", "one value")
+        elif (vm := multiplicity.wanted(tag, code, len(value))) and any(v not in (None, "") for v in value):
+            self.flaw("json.multiplicity", where, f"{len(value)} values", f"{vm} (PS3.6)")
         if code:
             for index, member in enumerate(value):
                 self._member(code, member, (*where, index), depth)
@@ -356,8 +359,8 @@ class _Walk:
             self.flaw("json.inline-empty", where, '""', "no InlineBinary")
         elif (octets := vr.base64_octets(value)) is None:
             self.flaw("json.inline-base64", where, ascii(value[:40]), "base64 of RFC 4648 section 4")
-        elif code in vr.BINARY and len(octets) % vr.WORD.get(code, 1):
-            self.flaw("json.inline-size", where, f"{len(octets)} octets", f"a multiple of {vr.WORD[code]}")
+        elif word := vr.broken_word(code, len(octets)):
+            self.flaw("json.inline-size", where, f"{len(octets)} octets", f"a multiple of {word}")
 
 
 def _has_content(attribute: Any) -> bool:

@@ -5,11 +5,12 @@ Must not know files, messages or IODs; pixel data is located, not decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.body import Body
-from harness.wire import charset, vr
+from harness.wire import charset, multiplicity, text_field, vr
+from harness.wire.ahead import Ahead
 from harness.wire.flaw import Flaws
 
 CODES: dict[str, str] = {
@@ -38,6 +39,7 @@ CODES: dict[str, str] = {
     "part10.private-element": "A private element is gggg,0010-00FF or lies in a block of those (PS3.5 7.8.1).",
     "part10.private-creator": "The block of a private element is reserved in the same data set (PS3.5 7.8.1).",
     "part10.character-set": "Specific Character Set has Defined Terms (PS3.3 C.12.1.1.2).",
+    "part10.multiplicity": "An element has as many values as PS3.6 lets it have (PS3.5 6.4; PS3.6 6).",
     "part10.value-size": "A value field holds whole values of its VR (PS3.5 6.2, 6.4).",
     "part10.fragment-length": "A fragment has a defined length of at least two octets (PS3.5 A.4).",
     "part10.offset-table": "The Basic Offset Table is empty or points to fragments in order (PS3.5 A.4).",
@@ -51,7 +53,7 @@ SHORT = 64 << 10  # values up to this many octets are looked into
 UNDEFINED = 0xFFFFFFFF
 WINDOW = 64 << 10
 _LONG = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
-_FIXED = frozenset({"AS", "DA"})  # strings whose values have no room for a space
+_WORDS = vr.WORD | {"AT": 4}  # octets of one value
 _TABLE = 1 << 20  # octets of an offset table that are looked into
 _PIXELS = "7FE00010"
 
@@ -180,6 +182,10 @@ class _Reader:
         elements: dict[str, Element] = {}
         at, end = place.at, place.end
         place.syntax = self._as_it_is(place)
+        if not place.depth and not place.group:
+            # one more pass over what comes first, which is next to nothing but in a DICOMDIR; not again in its items
+            syntax = place.syntax
+            place.charsets = Ahead(self.octets.take, syntax.explicit, syntax.big_endian, _LONG).charsets(at, end)
         last = ""
         closed = False
         while at < end and not self.lost:
@@ -282,6 +288,8 @@ class _Reader:
             self._find_again()
             return Element(tag, code, at, items=items), end
         element = Element(tag, code, at, self._slice(start, length))
+        if code in _WORDS and not length % _WORDS[code]:
+            self._counted(element, length // _WORDS[code], path)
         if length and length <= SHORT:
             self._value(element, self.octets.take(start, length), place, path)
         return element, end
@@ -402,7 +410,7 @@ class _Reader:
 
     def _value(self, element: Element, octets: bytes, place: _Place, path: str) -> None:
         code = element.vr
-        word = 4 if code == "AT" else vr.WORD.get(code, 0)
+        word = _WORDS.get(code, 0)
         if word:
             if len(octets) % word:
                 self.flaw("part10.value-size", element.at, path, f"{len(octets)} octets", f"a multiple of {word}")
@@ -411,8 +419,16 @@ class _Reader:
                 place.charsets = tuple(w.strip(" ") for w in octets.decode("latin-1").split("\\"))
                 if not charset.known(place.charsets):
                     self.flaw("part10.character-set", element.at, path, octets.decode("latin-1")[:80], "Defined Terms")
-            for kind, got, want in _faults(code, octets, place.charsets):
+            field = text_field.read(code, octets, place.charsets)
+            for kind, got, want in text_field.faults(code, field):
                 self.flaw(f"part10.value-{kind}", element.at, path, got, want)
+            if any(field.values):
+                self._counted(element, len(field.values), path)
+
+    def _counted(self, element: Element, count: int, path: str) -> None:
+        """An empty element is a matter of its IOD, and values that are all empty say nothing."""
+        if wanted := multiplicity.wanted(element.tag, element.vr, count):
+            self.flaw("part10.multiplicity", element.at, path, f"{count} values", f"{wanted} (PS3.6)")
 
     def _known(self, element: Element, elements: Mapping[str, Element], place: _Place) -> None:
         """What the tag alone demands."""
@@ -441,38 +457,6 @@ class _Reader:
                 self.flaw("part10.private-creator", element.at, path, "no creator", f"{group}00{number[:2]}")
         elif number == "0000":
             self.flaw("part10.group-length", element.at, path, element.tag, "no group length")
-
-
-def _faults(code: str, octets: bytes, charsets: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """(kind, got, want) of the values of a string VR in a value field with its padding."""
-    if code == "UI" and octets.endswith(b"\0"):
-        octets = octets[:-1]
-    if not len(octets) & 1 and (octets.endswith(b"\\ ") or (code in _FIXED and octets.endswith(b" "))):
-        octets = octets[:-1]  # the padding of the field is no value, and no part of one (PS3.5 6.2, 6.4)
-    if code not in charset.EXTENDED:
-        text: str | None = octets.decode("latin-1")
-    elif charsets and not charset.known(charsets):
-        return
-    else:
-        text = charset.decode(octets, charsets)
-        if text is None:
-            yield "characters", repr(octets[:40]), f"text in {charsets[0] if charsets else 'the default repertoire'}"
-            return
-    assert text is not None
-    for value in [text] if code in vr.SINGLE else text.split("\\"):
-        if not value:
-            continue
-        for kind, want in _name(value) if code == "PN" else vr.faults(code, value):
-            if kind not in ("space", "escape"):
-                yield kind, ascii(value[:80]), want
-
-
-def _name(value: str) -> Iterator[vr.Fault]:
-    groups = value.split("=")
-    if len(groups) > 3:
-        yield "form", "at most three component groups"
-    for group in groups[:3]:
-        yield from vr.person_name(group)
 
 
 def _implicit_vr(tag: str) -> str:

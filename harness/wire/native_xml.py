@@ -15,7 +15,7 @@ from lxml import etree
 from pydicom.datadict import keyword_for_tag
 
 from harness.body import Body
-from harness.wire import vr
+from harness.wire import multiplicity, vr
 from harness.wire.flaw import Flaws
 from harness.wire.remember import remembered
 
@@ -57,6 +57,7 @@ CODES: dict[str, str] = {
     "xml.number-missing": "Value, Item and PersonName have a number (PS3.19 A.1.5).",
     "xml.number": "number counts from 1 by 1 (PS3.19 A.1.5).",
     "xml.only-empty": "An attribute of length zero has no content at all (PS3.19 A.1.5).",
+    "xml.multiplicity": "An attribute has as many values as PS3.6 lets it have (PS3.5 6.4; PS3.6 6).",
     "xml.single-valued": "LT, ST, UT and UR have one value (PS3.5 6.2, 6.4).",
     "xml.at": "A value of AT is eight upper-case hexadecimal digits (PS3.19 A.1.5).",
     "xml.number-form": "A value of a binary number VR is a number (PS3.19 A.1.5; PS3.5 6.2).",
@@ -168,6 +169,8 @@ def _parse(body: Body, flaws: Flaws) -> Any:
     try:
         root = etree.fromstring(octets, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
+        if getattr(error, "code", 0) == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from None  # which is no fault of the document
         bound = "huge" in str(error).lower() or "depth" in str(error).lower()
         code = "xml.too-large" if bound else "xml.syntax"
         if bound or not body.truncated:  # a document that was cut on its way is not blamed for how it ends
@@ -313,7 +316,15 @@ class _Walk:
         if kind == "Item":
             items = tuple(self.dataset(c, f"{where}/Item[{i + 1}]", depth + 1) for i, c in enumerate(children))
             return _with(shell, content=kind, items=items)
-        return _with(shell, content=kind, **make[kind](shell.vr, children, f"{where}/{kind}"))
+        found = _with(shell, content=kind, **make[kind](shell.vr, children, f"{where}/{kind}"))
+        self._counted(found, where)
+        return found
+
+    def _counted(self, found: Attribute, where: str) -> None:
+        """The number of values by PS3.6; a private attribute has lost its block and may look like a creator."""
+        wanted = multiplicity.wanted(found.tag, found.vr, len(found.values)) if not found.creator else ""
+        if wanted and any(found.values) and found.tag[3] not in "13579BDF":
+            self.flaws.add("xml.multiplicity", where, f"{len(found.values)} values", f"{wanted} (PS3.6)")
 
     def _kind(self, code: str, kind: str, where: str) -> None:
         wrong = {
@@ -423,8 +434,8 @@ class _Walk:
             self.flaws.add("xml.inline-base64", where, ascii(text[:40]), "base64")
         elif not octets:
             self.flaws.add("xml.only-empty", where, "an empty InlineBinary", "no InlineBinary")
-        elif code in vr.BINARY and len(octets) % vr.WORD.get(code, 1):
-            self.flaws.add("xml.inline-size", where, f"{len(octets)} octets", f"a multiple of {vr.WORD[code]}")
+        elif word := vr.broken_word(code, len(octets)):
+            self.flaws.add("xml.inline-size", where, f"{len(octets)} octets", f"a multiple of {word}")
         return {"inline": text}
 
 

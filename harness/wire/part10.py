@@ -68,13 +68,17 @@ _PREFIX = b"DICM"
 
 @dataclass(frozen=True)
 class Reading:
-    """A PS3.10 file. `transfer_syntax` is the UID of (0002,0010), '' when unreadable."""
+    """A PS3.10 file. `transfer_syntax` is the UID of (0002,0010), '' when unreadable.
+
+    `unfolded`: octets of a deflated data set, which its values lie in and which are in memory as long as they are.
+    """
 
     preamble: bool = False
     meta: DataSet = field(default_factory=DataSet)
     dataset: DataSet = field(default_factory=DataSet)
     transfer_syntax: str = ""
     flaws: Flaws = field(default_factory=Flaws)
+    unfolded: int = 0
 
 
 def syntax_of(uid: str) -> Syntax:
@@ -104,7 +108,17 @@ def read(body: Body) -> Reading:
     dataset, _ = read_dataset(data, syntax, flaws, begin)
     _agree(meta, dataset, flaws)
     _pixels(dataset, syntax, body.truncated, flaws)
-    return Reading(preamble, meta, dataset, uid, flaws)
+    return Reading(preamble, meta, dataset, uid, flaws, 0 if data is body else data.size)
+
+
+def read_bare(body: Body, uid: str) -> tuple[DataSet, Flaws]:
+    """A data set alone, as a message carries it, in the Transfer Syntax `uid`; guessed when that is ''."""
+    flaws = Flaws()
+    syntax = syntax_of(uid) if uid else _guess(body, 0)
+    data = _unfold(body, 0, uid, flaws)[0] if uid in _DEFLATED else body
+    dataset, _ = read_dataset(data, syntax, flaws)
+    _pixels(dataset, syntax, body.truncated, flaws)
+    return dataset, flaws
 
 
 def _prefix(body: Body, flaws: Flaws) -> tuple[bool, int]:

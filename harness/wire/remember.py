@@ -15,8 +15,14 @@ from harness.body import Body
 
 Reading = TypeVar("Reading")
 
-SMALL = 256 << 10  # octets of a body that is remembered
-TOTAL = 4 << 20  # octets of all bodies that one reader remembers; what was made of them is some ten times as large
+SMALL = 256 << 10  # octets of a body that is remembered, with those that it unfolded to
+TOTAL = 4 << 20  # the same of all bodies that one reader remembers; what was made of them is some ten times as large
+
+
+def weight(body: Body, reading: object) -> int:
+    """Octets that a reading holds on to: those of its body, and those that it says it `unfolded` out of them."""
+    unfolded = getattr(reading, "unfolded", 0)
+    return body.size + (unfolded if isinstance(unfolded, int) else 0)
 
 
 _MEMORIES: list[Callable[[], None]] = []
@@ -54,10 +60,13 @@ def remembered(read: Callable[[Body], Reading]) -> Callable[[Body], Reading]:
                 return known[key][0]
         # in memory, because the file may be gone when the reading is met again
         reading = read(Body.of(body.bytes(), body.truncated))
+        heavy = weight(body, reading)
+        if heavy > SMALL:  # a few octets can unfold to megabytes
+            return reading
         with lock:
             if key not in known:
-                known[key] = (reading, body.size)
-                held += body.size
+                known[key] = (reading, heavy)
+                held += heavy
             while held > TOTAL:
                 _, (_, size) = known.popitem(last=False)
                 held -= size

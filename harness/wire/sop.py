@@ -15,6 +15,8 @@ APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
 WORKLIST = "1.2.840.10008.5.1.4.31"
 MPPS = "1.2.840.10008.3.1.2.3.3"
+MPPS_RETRIEVE = "1.2.840.10008.3.1.2.3.4"
+MPPS_NOTIFICATION = "1.2.840.10008.3.1.2.3.5"
 COMMITMENT = "1.2.840.10008.1.20.1"
 COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
@@ -48,7 +50,8 @@ RETIRED = frozenset(uid for uid, row in UID_dictionary.items() if row[3] == "Ret
 TRANSFER_SYNTAXES = frozenset(uid for uid, row in UID_dictionary.items() if row[1] == "Transfer Syntax")
 
 _SERVICE = (
-    {VERIFICATION: "verification", WORKLIST: "worklist", MPPS: "mpps", COMMITMENT: "commitment"}
+    {VERIFICATION: "verification", WORKLIST: "worklist", COMMITMENT: "commitment"}
+    | dict.fromkeys((MPPS, MPPS_RETRIEVE, MPPS_NOTIFICATION), "mpps")
     | {uid: "query-retrieve" for root in ROOTS.values() for uid in root.values()}
     | dict.fromkeys(STORAGE, "storage")
 )

@@ -87,15 +87,24 @@ class Query:
             found.append(Parameter(decode(name), value if equals else None))
         return tuple(found)
 
-    def all(self, name: str) -> list[Parameter]:
-        return [p for p in self.parameters if p.name == name]
+    @cached_property
+    def _by_name(self) -> dict[str, list[Parameter]]:
+        """So that asking for each of the many parameters of a hostile target takes no longer than reading them."""
+        found: dict[str, list[Parameter]] = {}
+        for parameter in self.parameters:
+            found.setdefault(parameter.name, []).append(parameter)
+        return found
+
+    def all(self, name: str) -> Sequence[Parameter]:
+        """Every parameter of that name, in order."""
+        return self._by_name.get(name, ())
 
     def get(self, name: str) -> str | None:
         """The first value of that name, decoded; None when absent."""
-        return next((p.value for p in self.parameters if p.name == name), None)
+        return next((p.value for p in self.all(name)), None)
 
     def __contains__(self, name: object) -> bool:
-        return any(p.name == name for p in self.parameters)
+        return name in self._by_name
 
     def without(self, *names: str) -> str:
         """The raw query with these parameters left out."""

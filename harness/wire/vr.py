@@ -256,6 +256,12 @@ def in_range(vr: str, number: int) -> bool:
     return low <= number <= high
 
 
+def broken_word(vr: str, octets: int) -> int:
+    """The octets of one word of a binary VR of which so many octets are not a multiple; 0 when all words are whole."""
+    word = WORD.get(vr, 1) if vr in BINARY else 1
+    return word if octets % word else 0
+
+
 def uri_reference(text: str) -> bool:
     """Whether this is a URI reference, absolute or relative (RFC 3986 4.1); '' is none that names anything."""
     match = _URI.fullmatch(text)

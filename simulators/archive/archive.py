@@ -2,21 +2,23 @@
 
 Must not know HTTP, DIMSE or who asks.
 
-An instance goes through these steps: a temporary file is written and forced to the disk; it is checked; it is renamed
-to its final name, and the folder forced to the disk; then one transaction makes the whole batch known to the index.
-What the index does not know does not exist: a crash before the commit leaves files that the next start sweeps away.
+An instance goes through these steps: a file is written under its final name; it and the folder's list of names are
+forced to the disk, and meanwhile it is checked; then one transaction makes the whole batch known to the index, and
+other batches that wait at that moment with it. What the index does not know does not exist: a crash before the commit
+leaves files that the next start sweeps away.
 The same SOP Instance again: the same octets change nothing; other octets replace it, in the same transaction.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
-import os
+import random
 import threading
 import time
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,17 +27,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from simulators.archive.check import Refused, check
 from simulators.archive.disk import Share, sync
-from simulators.archive.filing import Filed, Filing
+from simulators.archive.filing import Filed, Filing, filed
 from simulators.archive.held import OUT_OF_RESOURCES, PROCESSING_FAILURE, Held, Stored
 from simulators.archive.incoming import Incoming
 from simulators.archive.index import DOCUMENTS, INSTANCES, SERIES, STUDIES, Database
 from simulators.archive.match import supported
 from simulators.archive.question import BadValue, Key, Matches, Question, Row
-from simulators.archive.search import search
+from simulators.archive.search import Whole, search
+from simulators.archive.together import Together
 
 __all__ = ["Archive", "BadValue", "Held", "Incoming", "Key", "Matches", "Question", "Row", "Stored", "supported"]
 
 LOG = logging.getLogger(__name__)
+FLUSHING = 4  # files that are forced to the disk at a time, while others are checked
+DRAWERS, TOGETHER = 16, 256  # folders of files, and how many files in turn go into one
 GRACE = 60.0  # seconds that a replaced file stays for readers that were just told of it
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -49,19 +54,25 @@ class Archive:
 
     def __init__(self, folder: Path, database: str | None = None) -> None:
         self.folder = folder
-        self._incoming, self._files = folder / "incoming", folder / "files"
-        for made in (self._incoming, self._files):
-            made.mkdir(parents=True, exist_ok=True)
+        self._files = folder / "files"
+        self._files.mkdir(parents=True, exist_ok=True)
         self._share = Share(folder / "lock")
         self._database = Database(database or _sqlite(folder / "index.sqlite"))
-        self._writing = threading.Lock()
+        self._together = Together(self._commit)
+        self._retiring = threading.Lock()
+        self._flushing = ThreadPoolExecutor(FLUSHING, "flush")
         self._retired: list[tuple[float, Path]] = []
-        self._durable: set[Path] = set()  # folders of files whose names are synced
+        self._durable: set[Path] = set()  # folders whose own names are synced
+        self._received = itertools.count(random.randrange(DRAWERS * TOGETHER))
         self._sweep()
 
     def receive(self) -> Incoming:
-        """A new temporary file inside the archive's folder, to be written and handed to `store`."""
-        return Incoming(self._incoming)
+        """A new file inside the archive's folder, to be written and handed to `store`."""
+        # many in turn share a folder: forcing its names to the disk once does for all of a batch
+        drawer = self._files / f"{next(self._received) // TOGETHER % DRAWERS:x}"
+        if drawer not in self._durable:
+            drawer.mkdir(exist_ok=True)
+        return Incoming(drawer)
 
     def store(self, batch: Sequence[Incoming], study: str | None = None) -> list[Stored]:
         """Store a batch durably; one outcome for each member, in order. Every member is consumed.
@@ -71,20 +82,22 @@ class Archive:
         """
         outcomes: list[Stored] = []
         ready: dict[int, Filed] = {}
-        drawer = self._files / uuid.uuid4().hex[:1]  # one folder a batch: one fsync does for all its names
+        flushed = [self._flushing.submit(incoming.flush) for incoming in batch]
+        unnamed = self._sync_names({incoming.path.parent for incoming in batch})
         try:
             for place, incoming in enumerate(batch):
-                outcome, filed = self._take(incoming, study, drawer)
+                outcome, taken = self._take(incoming, flushed[place], study)
                 outcomes.append(outcome)
-                if filed is not None:
-                    ready[place] = filed
+                if taken is not None:
+                    ready[place] = taken
         except BaseException:  # our own fault or an interrupt: nothing of the batch may stay
+            wait([future for future in flushed if not future.cancel()])
             for incoming in batch:
                 incoming.discard()
-            for filed in ready.values():
-                (self.folder / filed.file).unlink(missing_ok=True)
+            for one in ready.values():
+                (self.folder / one.file).unlink(missing_ok=True)
             raise
-        trouble = self._file(list(ready.values()), drawer) if ready else None
+        trouble = self._file(list(ready.values()), unnamed) if ready else None
         if trouble is not None:
             for place in ready:
                 outcomes[place] = replace(outcomes[place], status="failed", reason=trouble[0], detail=trouble[1])
@@ -94,6 +107,11 @@ class Archive:
         """The matches in a fixed order; BadValue for a key that its VR does not allow."""
         with self._database.reading() as connection:
             return search(connection, question)
+
+    def whole(self) -> Whole:
+        """What is held now, in memory, with its metadata; only for few instances."""
+        with self._database.reading() as connection:
+            return Whole(connection)
 
     def select(
         self, study: str, series: str | None = None, instance: str | None = None, *, metadata: bool = True
@@ -128,49 +146,65 @@ class Archive:
     def close(self) -> None:
         """Release the database and the folder; the archive is not usable afterwards."""
         self._remove_retired(0)
+        self._flushing.shutdown()
         self._database.close()
         self._share.close()
 
     # --- storing ---------------------------------------------------------------------------------------------------
 
-    def _take(self, incoming: Incoming, study: str | None, drawer: Path) -> tuple[Stored, Filed | None]:
-        """Check one member and give it its final name; the outcome holds if the index takes it."""
+    def _take(self, incoming: Incoming, flushed: Future[None], study: str | None) -> tuple[Stored, Filed | None]:
+        """Check one member and wait until it is on the disk; the outcome holds if the index takes it."""
         try:
-            incoming.flush()
-            checked = check(incoming.path, study)
-            drawer.mkdir(exist_ok=True)
-            target = drawer / f"{uuid.uuid4().hex}.dcm"
-            os.rename(incoming.path, target)
+            try:
+                checked = check(incoming.path, study)
+            finally:
+                flushed.result()
         except Refused as refused:
+            incoming.discard()
             return refused.stored, None
         except OSError as error:
             LOG.exception("an instance could not be written")
-            return Stored("failed", _reason(error), f"the file could not be kept ({error.strerror})"), None
-        finally:
             incoming.discard()
+            return Stored("failed", _reason(error), f"the file could not be kept ({error.strerror})"), None
+        incoming.keep()
         stored = Stored("stored", 0, "", checked.sop_class, checked.sop_instance, checked.study, checked.series)
-        return stored, Filed(checked, target.relative_to(self.folder).as_posix(), incoming.digest)
+        return stored, filed(checked, incoming.path.relative_to(self.folder).as_posix(), incoming.digest)
 
-    def _file(self, ready: Sequence[Filed], drawer: Path) -> tuple[int, str] | None:
+    def _sync_names(self, drawers: Iterable[Path]) -> OSError | None:
+        """Force the names of new files to the disk, and once those of their folders; what went wrong, if anything."""
+        try:
+            for drawer in drawers:
+                sync(drawer)
+                if drawer not in self._durable:
+                    sync(drawer.parent)
+                    self._durable.add(drawer)
+        except OSError as error:
+            return error
+        return None
+
+    def _file(self, ready: Sequence[Filed], unnamed: OSError | None) -> tuple[int, str] | None:
         """Make a batch known to the index; the reason and a sentence when that failed and nothing was stored."""
         try:
-            sync(drawer)
-            if drawer not in self._durable:  # its own name has to outlive a crash as well, which is asked for once
-                sync(drawer.parent)
-                self._durable.add(drawer)
-            with self._writing, self._database.writing() as connection:
-                filing = Filing(connection)
-                unneeded = [name for name in map(filing.put, ready) if name]
-                filing.finish()
+            if unnamed is not None:
+                raise unnamed
+            self._together.do(ready)
         except (OSError, SQLAlchemyError) as error:
             LOG.exception("a batch could not be stored")
             self._take_back(ready)
             return _reason(error), "the index could not take the instance"
-        fresh = {filed.file for filed in ready}
+        return None
+
+    def _commit(self, batches: Sequence[Sequence[Filed]]) -> None:
+        """One transaction for all batches that wait; each batch is in the index as a whole or not at all."""
+        ready = [one for batch in batches for one in batch]
+        with self._database.writing() as connection:
+            filing = Filing(connection)
+            unneeded = filing.put(ready)
+            filing.finish()
+        fresh = {one.file for one in ready}
         for name in fresh.intersection(unneeded):  # nobody was told of these
             (self.folder / name).unlink(missing_ok=True)
         self._retire([name for name in unneeded if name not in fresh])
-        return None
 
     def _take_back(self, ready: Sequence[Filed]) -> None:
         """Remove the files of a batch that failed, unless the index came to know them after all."""
@@ -178,19 +212,19 @@ class Archive:
             known = self._known()
         except SQLAlchemyError:
             return  # the next start sweeps
-        for filed in ready:
-            if filed.file not in known:
-                (self.folder / filed.file).unlink(missing_ok=True)
+        for one in ready:
+            if one.file not in known:
+                (self.folder / one.file).unlink(missing_ok=True)
 
     def _retire(self, names: Sequence[str]) -> None:
         now = time.monotonic()
-        with self._writing:
+        with self._retiring:
             self._retired += [(now, self.folder / name) for name in names]
         self._remove_retired(GRACE)
 
     def _remove_retired(self, grace: float) -> None:
         before = time.monotonic() - grace
-        with self._writing:
+        with self._retiring:
             old = [path for since, path in self._retired if since <= before]
             self._retired = [(since, path) for since, path in self._retired if since > before]
         for path in old:
@@ -206,7 +240,7 @@ class Archive:
         """Remove what a crash left behind, unless another process is at work here."""
         if self._share.first:
             known = self._known()
-            for path in [*self._incoming.glob("*.part"), *self._files.glob("*/*.dcm")]:
+            for path in self._files.glob("*/*.dcm"):
                 if path.relative_to(self.folder).as_posix() not in known:
                     LOG.warning("removing %s, which was never acknowledged", path.name)
                     path.unlink(missing_ok=True)

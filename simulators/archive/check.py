@@ -6,7 +6,9 @@ Must not know the index or where files are kept.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +25,17 @@ from simulators.archive.held import (
 )
 from simulators.model.json_encode import elements_of, metadata_uri
 from simulators.model.names import ENCAPSULATED, SYNTAXES
-from simulators.model.scan import PIXEL_DATA, Element, Meta, Source, TooMuch, Unreadable, read_dataset, read_meta
+from simulators.model.scan import (
+    PIXEL_DATA,
+    Element,
+    Meta,
+    Octets,
+    Source,
+    TooMuch,
+    Unreadable,
+    read_dataset,
+    read_meta,
+)
 
 # Storage SOP Classes by the registry (PS3.6 A); a media directory and commitment only have the word in their name.
 STORAGE_CLASSES = frozenset(
@@ -31,6 +43,7 @@ STORAGE_CLASSES = frozenset(
     for uid, (name, kind, *_) in UID_dictionary.items()
     if kind == "SOP Class" and "Storage" in name and "Commitment" not in name and "Media Storage" not in name
 )
+SMALL = 1 << 20  # octets of a file that is held in memory while it is checked
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 _NAMES = {_SOP_CLASS: "SOP Class UID", _SOP_INSTANCE: "SOP Instance UID", _STUDY: "Study Instance UID",
           _SERIES: "Series Instance UID"}  # fmt: skip
@@ -64,21 +77,32 @@ def check(path: Path, study: str | None = None) -> Checked:
     """Read a closed file; Refused with the Failure Reason that fits best, and all UIDs that could be read."""
     known = Stored("failed")
     try:
-        with path.open("rb") as file:
-            if not path.stat().st_size:
-                raise Unreadable("the file is empty")
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
-                meta = read_meta(octets)
-                known = replace(known, sop_class=meta.text(0x00020002), sop_instance=meta.text(0x00020003))
-                _known_syntax(meta, known)
-                source = read_dataset(octets, meta.dataset_at, meta.transfer_syntax)
-                known = _identify(source, known)
-                _agree(source, meta, known, study)
-                return _summary(source, meta, known, len(octets))
+        with _octets(path) as octets:
+            meta = read_meta(octets)
+            known = replace(known, sop_class=meta.text(0x00020002), sop_instance=meta.text(0x00020003))
+            _known_syntax(meta, known)
+            source = read_dataset(octets, meta.dataset_at, meta.transfer_syntax)
+            known = _identify(source, known)
+            _agree(source, meta, known, study)
+            return _summary(source, meta, known, len(octets))
     except TooMuch as error:
         raise _refused(known, OUT_OF_RESOURCES, str(error)) from None
     except Unreadable as error:
         raise _refused(known, CANNOT_UNDERSTAND, str(error)) from None
+
+
+@contextmanager
+def _octets(path: Path) -> Iterator[Octets]:
+    """The octets of a file: a small one is read, which is faster, a large one mapped."""
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            raise Unreadable("the file is empty")
+        if size <= SMALL:
+            yield file.readall()
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+            yield octets
 
 
 def _refused(known: Stored, reason: int, detail: str) -> Refused:

@@ -1,4 +1,4 @@
-"""Knows an instance that is still arriving: a temporary file inside the archive's folder.
+"""Knows an instance that is still arriving: a file inside the archive's folder that nothing refers to yet.
 
 Must not know what is written into it.
 """
@@ -11,27 +11,32 @@ import uuid
 from pathlib import Path
 from types import TracebackType
 
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would change line ends
+
 
 class Incoming:
     """A file that is being received, in pieces of any size. `size` counts octets so far.
 
-    It belongs to one thread at a time. Leaving a `with` block closes it; it is gone after `discard` or after the
-    archive stored it.
+    It belongs to one thread at a time. Leaving a `with` block closes it; the file is gone after `discard`, unless it
+    was kept. It has its final name from the start: another one would have to be forced to the disk again.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / f"{uuid.uuid4().hex}.part"
+        self.path = folder / f"{uuid.uuid4().hex}.dcm"
         self.size = 0
+        self._kept = False
         self._digest = hashlib.sha256()
-        # unbuffered: chunks come large from the network, and a reader must see every octet at once
-        self._file = self.path.open("xb", buffering=0)
+        # a bare handle: chunks come large from the network, and a reader must see every octet at once
+        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
 
     def write(self, chunk: bytes | bytearray | memoryview) -> int:
         """Append a chunk; OSError when the disk is full, ValueError after `close`."""
+        if self._handle < 0:
+            raise ValueError("the file is closed")
         left = memoryview(chunk)
         self._digest.update(left)
         while left:
-            left = left[self._file.write(left) :]
+            left = left[os.write(self._handle, left) :]
         self.size += len(chunk)
         return len(chunk)
 
@@ -42,21 +47,28 @@ class Incoming:
 
     def close(self) -> None:
         """No more octets follow; may be called again."""
-        self._file.close()
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def flush(self) -> None:
         """Force the octets to the disk and close."""
-        if not self._file.closed:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            return
-        with self.path.open("rb") as file:
-            os.fsync(file.fileno())
+        if self._handle < 0:
+            self._handle = os.open(self.path, os.O_RDWR | _BINARY)
+        try:
+            os.fsync(self._handle)
+        finally:
+            self.close()
+
+    def keep(self) -> None:
+        """The file belongs to whoever says so; `discard` leaves it alone from now on."""
+        self._kept = True
 
     def discard(self) -> None:
-        """Remove the file; may be called again, and after it was stored."""
+        """Remove the file unless it was kept; may be called again."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        if not self._kept:
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Incoming:
         return self

@@ -70,7 +70,7 @@ INSTANCES = Table(
     Column("number", BigInteger, nullable=False),
     Column("sop_class", _UID, nullable=False),
     Column("transfer_syntax", _UID, nullable=False),
-    Column("file", String(80), nullable=False, unique=True),
+    Column("file", String(80), nullable=False),  # a random name: an index of these costs a page for each
     Column("digest", LargeBinary, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("frames", Integer, nullable=False),

@@ -32,6 +32,7 @@ _SERIES = """
     00400275 00400280
 """  # General Series, Clinical Trial Series, General Equipment and Frame of Reference Modules (PS3.3 C.7.3 to C.7.5)
 
+PATIENT_ATTRIBUTES: Final = frozenset(_PATIENT.split())
 MODALITIES_IN_STUDY: Final = "00080061"
 AVAILABILITY: Final = "00080056"
 TIMEZONE: Final = "00080201"

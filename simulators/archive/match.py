@@ -53,6 +53,7 @@ class Reading:
     multiple_value: bool = False
     unknown_matches: bool = False
     zone: timedelta | None = None
+    combined: bool = True
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ def _temporal(tag: str, vr: VR, asked: list[str], reading: Reading) -> Condition
 def _pairs(plain: dict[str, Key], reading: Reading) -> list[Condition | None]:
     """Take date and time keys that are ranges of the same form out of `plain`, as one range (PS3.4 C.2.2.2.5.4)."""
     made: list[Condition | None] = []
-    for day, time in PAIRS.items():
+    for day, time in PAIRS.items() if reading.combined else ():
         if day not in plain or time not in plain:
             continue
         dates, times = plain[day].values, plain[time].values

@@ -40,6 +40,7 @@ class Question:
     `empty_value` and `multiple_value` turn on PS3.4 C.2.2.2.7 and C.2.2.2.8. `fuzzy` changes nothing here:
     names are matched literally, and whoever answers says so. `timezone` is a value of (0008,0201), "+0100", or "".
     With `uids_only` rows have no elements, which is faster where nobody reads them.
+    Without `combined` a range of dates and one of times are matched each on its own (PS3.4 C.2.2.2.5.4).
     With `unknown_matches` an attribute without a value matches every key (PS3.4 C.2.2.1.2 and C.2.2.1.3).
     """
 
@@ -57,6 +58,7 @@ class Question:
     timezone: str = ""
     unknown_matches: bool = False
     uids_only: bool = False
+    combined: bool = True
 
 
 @dataclass(frozen=True, slots=True)

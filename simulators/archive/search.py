@@ -64,6 +64,32 @@ def search(connection: Connection, question: Question) -> Matches:
     return Matches([plan.row(entity) for entity in rows], _remaining(count, question, len(rows)))
 
 
+class Whole:
+    """Everything that was held at one moment, in memory: for a small archive that is asked often and stays as it is."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._entities: dict[str, list[_Entity]] = {}
+        for at, level in enumerate(LEVELS):
+            plan = _Plan(Question(LEVELS[: at + 1]))
+            plan.reads_documents = True
+            self._entities[level] = list(plan.entities(connection, plan.query()))
+
+    def search(self, question: Question) -> list[Row]:
+        """The matches as `search` gives them, without elements and without regard to offset and limit."""
+        plan = _Plan(question)
+        found = [entity for entity in self._scope(plan) if plan.holds(entity)]
+        return [Row(entity.study, entity.series, entity.instance, {}) for entity in found]
+
+    def _scope(self, plan: _Plan) -> list[_Entity]:
+        """What can be told apart by its own UIDs; the conditions look at these again, but take longer."""
+        study, series = plan.question.study, plan.question.series if plan.lowest != "study" else ""
+        found = [e for e in self._entities[plan.lowest] if study in ("", e.study) and series in ("", e.series)]
+        for key in plan.keys:
+            if key.path == (STUDY_UID,) and (uids := _uids(key)):
+                found = [e for e in found if e.study in uids]
+        return found
+
+
 def _remaining(count: int, question: Question, given: int) -> int:
     return max(0, count - question.offset - given)
 
@@ -132,7 +158,9 @@ class _Plan:
         zone = read_zone(question.timezone) if question.timezone else None
         if question.timezone and zone is None:
             raise BadValue(TIMEZONE, f"{question.timezone[:80]!r} is no offset from UTC")
-        self.reading = Reading(question.empty_value, question.multiple_value, question.unknown_matches, zone)
+        self.reading = Reading(
+            question.empty_value, question.multiple_value, question.unknown_matches, zone, question.combined
+        )
         public = [key for key in self.keys if not is_private(key.path[0])]
         self.conditions = conditions(public, self.reading)
         self.private = [key for key in self.keys if is_private(key.path[0]) and any(key.values)]
@@ -386,21 +414,29 @@ def _selection(keys: Sequence[Key], reading: Reading) -> tuple[list[tuple[str, C
         if len(key.path) > 1 or not asked or (reading.empty_value and '""' in asked):
             continue
         if tag in _UID_COLUMNS:
-            uids = [uid.strip(" \0") for value in asked for uid in value.split("\\")]
-            where.append((level_of(tag), _UID_COLUMNS[tag].in_(uids)))
+            where.append((level_of(tag), _UID_COLUMNS[tag].in_(_uids(key))))
             done.add(tag)
-        elif not reading.unknown_matches and len(asked) == 1:
+        elif len(asked) == 1:
             condition = _column(tag, asked[0], reading)
             where += [(level_of(tag), condition)] if condition is not None else []
     return where, done
+
+
+def _uids(key: Key) -> list[str]:
+    return [uid.strip(" \0") for value in key.values if value for uid in value.split("\\")]
 
 
 def _column(tag: str, value: str, reading: Reading) -> ColumnElement[bool] | None:
     if tag in _TEXT_COLUMNS and not set("*?\\") & set(value):
         column = _TEXT_COLUMNS[tag]
         wanted = value.strip(" \0") if tag == "00080060" else value.rstrip(" \0")
-        return or_(column == wanted, column.is_(None))
+        return or_(column == wanted, column.is_(None), *_unknown(column, reading))
     if tag == "00080020" and reading.zone is None and "\\" not in value and (bounds := day_bounds(value)):
         column = STUDIES.c.study_date
-        return or_(column.between(*bounds), column.is_(None))
+        return or_(column.between(*bounds), column.is_(None), *_unknown(column, reading))
     return None
+
+
+def _unknown(column: ColumnElement[Any], reading: Reading) -> list[ColumnElement[bool]]:
+    """What lets entities without a value through, where those match every key."""
+    return [column == ""] if reading.unknown_matches else []

@@ -89,7 +89,7 @@ class _Reader:
         if not isinstance(given, Mapping):
             raise Undecodable(where, "an attribute is an object")
         vr = given.get("vr")
-        if vr not in build.VRS or isinstance(vr, _Number):
+        if not isinstance(vr, str) or vr not in build.VRS or isinstance(vr, _Number):
             raise Undecodable(f"{where}/vr", f"{str(vr)[:20]!r} is no VR")
         contents = [name for name in given if name != "vr"]
         if not contents:

@@ -15,11 +15,12 @@ from pydicom.dataset import Dataset
 
 from simulators.model.names import BASE
 from simulators.model.plain import source_of
-from simulators.model.scan import DataSet, Element, Source
+from simulators.model.scan import PIXEL_DATA, DataSet, Element, Source
 from simulators.model.text import Repertoire, repertoire
-from simulators.model.values import BINARY, NUMBERS, Name, Reference, Values, decode
+from simulators.model.values import BINARY, NUMBERS, Name, Reference, Values, decode, decode_octets
 
 CHARSET = 0x00080005
+SHORT = 64  # octets of a value whose text is remembered: the instances of a study say most things alike
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\Z")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
@@ -64,14 +65,11 @@ class _Writer:
             return self.sequence(element, element.items, charset, path)
         if element.tag == CHARSET and element.length:
             return '{"vr":"CS","Value":["ISO_IR 192"]}'  # F.2: the text is UTF-8 now, whatever it was
-        value = decode(self.source, element, charset)
-        if not value:
-            return f'{{"vr":"{vr}"}}'
-        if isinstance(value, Reference):
-            return f'{{"vr":"{vr}","BulkDataURI":{self.reference(path + element.key)}}}'
-        if isinstance(value, bytes):
-            return f'{{"vr":"{vr}","InlineBinary":"{base64.b64encode(value).decode()}"}}'
-        return f'{{"vr":"{vr}","Value":[{",".join(_members(vr, value))}]}}'
+        if 0 < element.length <= SHORT and element.tag not in PIXEL_DATA:
+            text = _short(vr, self.source.value(element), self.source.little, charset)
+        else:
+            text = _text(vr, decode(self.source, element, charset))
+        return text or f'{{"vr":"{vr}","BulkDataURI":{self.reference(path + element.key)}}}'
 
     def sequence(self, element: Element, items: list[DataSet], charset: Repertoire, path: str) -> str:
         if not items:
@@ -83,6 +81,22 @@ class _Writer:
     def reference(self, path: str) -> str:
         # put together by hand: the placeholder is no text that JSON could quote
         return f'"{self.uri}/bulkdata/{path}"'
+
+
+@lru_cache(maxsize=8192)
+def _short(vr: str, octets: bytes, little: bool, charset: Repertoire) -> str:
+    return _text(vr, decode_octets(vr, octets, little, charset))
+
+
+def _text(vr: str, value: Values | bytes | Reference) -> str:
+    """The attribute object of a decoded value, '' when it has to be a reference."""
+    if not value:
+        return f'{{"vr":"{vr}"}}'
+    if isinstance(value, Reference):
+        return ""
+    if isinstance(value, bytes):
+        return f'{{"vr":"{vr}","InlineBinary":"{base64.b64encode(value).decode()}"}}'
+    return f'{{"vr":"{vr}","Value":[{",".join(_members(vr, value))}]}}'
 
 
 def _members(vr: str, values: Values) -> list[str]:

@@ -25,6 +25,7 @@ UNDEFINED = 0xFFFFFFFF
 PIXEL_DATA = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_ITEM_ENDS = (b"\xfe\xff\x0d\xe0", b"\xff\xfe\xe0\x0d")
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _KNOWN = {vr: vr.decode() for vr in _LONG | _SHORT}
@@ -186,7 +187,7 @@ class _Reader:
         self.open = False  # a VR was met that the dictionary leaves open
         order = "<" if little else ">"
         self._tag = struct.Struct(order + "HH").unpack_from
-        self._short = struct.Struct(order + "H").unpack_from
+        self._head = struct.Struct(order + "HH2sH").unpack_from
         self._long = struct.Struct(order + "L").unpack_from
 
     def tag(self, at: int, end: int) -> tuple[int, int]:
@@ -202,7 +203,8 @@ class _Reader:
         creators: dict[int, str] = {}
         ascending, last = True, -1
         while at < end:
-            if self.octets[at : at + 4] in (b"\xfe\xff\x0d\xe0", b"\xff\xfe\xe0\x0d"):
+            # the first octet tells nearly always, and costs less than four
+            if self.octets[at] >= 0xFE and self.octets[at : at + 4] in _ITEM_ENDS:
                 if not ending:
                     raise Unreadable("an Item Delimitation outside of an item", at)
                 return _collect(found, ascending, at), at + 8
@@ -244,19 +246,17 @@ class _Reader:
         return element, after
 
     def _explicit(self, at: int, end: int) -> tuple[int, str, int, int]:
-        octets = self.octets
         if at + 8 > end:
             raise Unreadable("the data set is cut within the head of an element", at)
-        group, number = self._tag(octets, at)
-        code = octets[at + 4 : at + 6]
+        group, number, code, length = self._head(self.octets, at)
         vr = _KNOWN.get(code)
         if vr is None:
             raise Unreadable(f"{group:04X}{number:04X} has no VR of PS3.5 6.2 but {code!r}", at)
         if code not in _LONG:
-            return group << 16 | number, vr, self._short(octets, at + 6)[0], at + 8
+            return group << 16 | number, vr, length, at + 8
         if at + 12 > end:
             raise Unreadable("the data set is cut within the head of an element", at)
-        return group << 16 | number, vr, self._long(octets, at + 8)[0], at + 12
+        return group << 16 | number, vr, self._long(self.octets, at + 8)[0], at + 12
 
     def _implicit_vr(self, tag: int, creators: dict[int, str] | None) -> str:
         if not tag >> 16 & 1:

@@ -47,16 +47,19 @@ def decode(source: Source, element: Element, charset: Repertoire) -> Values | by
         return []
     if _referred(element):
         return REFERENCE
-    octets = source.value(element)
-    vr = element.vr
+    return decode_octets(element.vr, source.value(element), source.little, charset)
+
+
+def decode_octets(vr: str, octets: bytes, little: bool, charset: Repertoire) -> Values | bytes | Reference:
+    """The same of a value field that is not empty; REFERENCE for numbers that cannot be told."""
     if vr in BINARY:
-        return little_endian(octets, vr, source.little)
+        return little_endian(octets, vr, little)
     if vr == "PN":
         return _emptied([_name(groups) for groups in charset.names(octets)])
     if vr in NUMBERS:
-        return _numbers(octets, vr, source.little)
+        return _numbers(octets, vr, little)
     if vr == "AT":
-        pairs = _layout("H", len(octets) // 2, source.little).unpack(octets)
+        pairs = _layout("H", len(octets) // 2, little).unpack(octets)
         return [f"{g:04X}{e:04X}" for g, e in zip(pairs[::2], pairs[1::2], strict=True)]
     return _texts(octets, vr, charset)
 

@@ -36,7 +36,7 @@ def _files(x: Exchange) -> Iterator[tuple[str, part10.Reading]]:
     # a body that ends without its closing delimiter has no end for its last part: that is what is wrong, not the file
     open_ended = x.answer.multipart is not None and not x.answer.multipart.closed
     for number, reading in enumerate(x.answer.files[:-1] if open_ended else x.answer.files, 1):
-        yield f"file {number}", reading
+        yield "" if x.kind.startswith("file") else f"file {number}", reading
 
 
 def _sent_so(x: Exchange, reading: part10.Reading) -> frozenset[str]:
@@ -79,7 +79,7 @@ def of_codes(
             before, warn = _sent_so(x, reading), inherited and _somebody_elses(x, reading)
             for flaw in reading.flaws.kept:
                 if flaw.code in codes and flaw.code not in before:
-                    yield Finding(flaw.got, flaw.want, f"{where} {flaw.where}", warn=warn)
+                    yield Finding(flaw.got, flaw.want, f"{where} {flaw.where}".strip(), warn=warn)
 
     return rule(id, cites=cites, says=says, verifies=verifies, who=BOTH, on=ON, basis=STANDARD, when=exercised)(
         judgement
@@ -331,6 +331,39 @@ def date_with_letters(x: Exchange) -> Answer | None:
 def another_character_set(x: Exchange) -> Answer | None:
     """A data set names a character set that its text is not in."""
     return _edited(x, lambda octets: octets.replace(b"ISO_IR 100", b"ISO_IR 192", 1))
+
+
+multiplicity = of_codes(
+    "instance.multiplicity",
+    ("part10.multiplicity",),
+    cites="PS3.5 6.4; PS3.6 6",
+    verifies="ENC-VR-013",
+    inherited=True,
+    says="An element has as many values as PS3.6 lets it have.",
+)
+
+
+def _twice(x: Exchange, head: bytes, octets: int, between: bytes = b"", after: bytes = b"") -> Answer | None:
+    """The value behind this head of an element, of so many octets, stands twice."""
+
+    def change(whole: bytes) -> bytes | None:
+        before, found, rest = whole.partition(head + octets.to_bytes(2, "little"))
+        value = rest[:octets] + between + rest[:octets] + after
+        return before + head + len(value).to_bytes(2, "little") + value + rest[octets:] if found else None
+
+    return _edited(x, change)
+
+
+@multiplicity.mutant
+def two_modalities(x: Exchange) -> Answer | None:
+    """Modality has two values."""
+    return _twice(x, b"\x08\0\x60\0CS", 2, b"\\", b" ")
+
+
+@multiplicity.mutant
+def two_numbers_of_rows(x: Exchange) -> Answer | None:
+    """Rows has two numbers."""
+    return _twice(x, b"\x28\0\x10\0US", 2)
 
 
 fragments = of_codes(

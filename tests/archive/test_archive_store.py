@@ -7,7 +7,6 @@ import os
 import threading
 import tracemalloc
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from sqlalchemy.engine.default import DefaultDialect
 
 from simulators.archive.archive import Archive, Question, Stored
 from simulators.archive.check import Checked, Refused, check
@@ -27,7 +27,7 @@ STUDIES = Question(("study",))
 
 
 def files_in(archive: Archive) -> list[Path]:
-    return [path for path in archive.folder.rglob("*") if path.suffix in (".dcm", ".part")]
+    return [path for path in archive.folder.rglob("*") if path.suffix == ".dcm"]
 
 
 def test_what_was_stored_is_held_octet_for_octet(archive: Archive, make: Any, put: Any) -> None:
@@ -227,16 +227,16 @@ def survivors(folder: Path) -> list[str]:
         reopened.close()
 
 
-@pytest.mark.parametrize("step", ["rename", "put", "finish", "mkdir"])
+@pytest.mark.parametrize("step", ["check", "put", "finish", "commit"])
 def test_a_crash_leaves_whole_instances_or_none(
     archive: Archive, make: Any, put: Any, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     put(make(SOPInstanceUID="1.1"))
     with monkeypatch.context() as patch:
-        if step == "rename":
-            patch.setattr(os, "rename", crash)
-        elif step == "mkdir":
-            patch.setattr(Path, "mkdir", crash)
+        if step == "check":
+            patch.setattr("simulators.archive.archive.check", crash)
+        elif step == "commit":
+            patch.setattr(DefaultDialect, "do_commit", crash)
         else:
             patch.setattr(Filing, step, crash)
         # a process that is gone cleans nothing up
@@ -279,18 +279,28 @@ def test_a_crash_after_the_commit_keeps_the_new_instance(
 def test_the_file_is_on_disk_before_the_index_knows_it(
     archive: Archive, make: Any, put: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[str] = []
-    watched: list[tuple[Any, str]] = [(os, "fsync"), (os, "rename"), (Filing, "put"), (Filing, "finish")]
-    for owner, name in watched:
-        real = getattr(owner, name)
+    synced: set[int] = set()
+    known: list[set[int]] = []
+    fsync, filing = os.fsync, Filing.put
 
-        def watch(*args: Any, _real: Callable[..., Any] = real, _name: str = name) -> Any:
-            steps.append(_name)
-            return _real(*args)
+    def watched_fsync(handle: int) -> None:
+        fsync(handle)
+        synced.add(os.fstat(handle).st_ino)
 
-        monkeypatch.setattr(owner, name, watch)
-    put(make(SOPInstanceUID="1.1"), make(SOPInstanceUID="1.2"))
-    assert steps == ["fsync", "rename", "fsync", "rename", "fsync", "fsync", "put", "put", "finish"]
+    def watched_put(self: Filing, ready: Any) -> list[str]:
+        known.append(set(synced))
+        return filing(self, ready)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Filing, "put", watched_put)
+    for batch in (["1.1"], ["1.2", "1.3", "1.4", "1.5", "1.6", "1.7"]):
+        put(*(make(SOPInstanceUID=uid) for uid in batch))
+        paths = [held.path for held in archive.select("1.2.3") if held.instance in batch]
+        assert len(paths) == len(batch)
+        assert {path.stat().st_ino for path in paths} <= known[-1]
+        assert {path.parent.stat().st_ino for path in paths} <= known[-1]
+        assert archive.folder.joinpath("files").stat().st_ino in known[-1]
+        synced -= {path.parent.stat().st_ino for path in paths}  # names are new in every batch
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(
@@ -299,10 +309,17 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    for batch in ([make()], [make(), make(SOPInstanceUID="1.2")]):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            outcomes = put(*batch)
+        assert [(o.status, o.reason) for o in outcomes] == [("failed", 0xA700)] * len(batch)
+        assert files_in(archive) == []
     with monkeypatch.context() as patch:
-        patch.setattr(os, "rename", full)
+        patch.setattr("simulators.archive.archive.sync", full)  # the names only
         (outcome,) = put(make())
     assert (outcome.status, outcome.reason) == ("failed", 0xA700)
+    assert files_in(archive) == []
     with monkeypatch.context() as patch:
         patch.setattr(Filing, "finish", full)
         (outcome,) = put(make())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import suites
 from dicomproof.rejudge import rejudge
+from harness.clerk import Clerk
 from harness.context import DEFAULT_EDITION, Context
 from harness.judge import Judge
 from harness.make import big
@@ -40,8 +41,10 @@ def ask(base: str, folder: str, size: str) -> None:
     errors: list[str] = []
     judge = Judge(suites.load(), Context(), on_error=lambda rule, text: errors.append(f"{rule} {text}"))
     with Oracle(DEFAULT_EDITION) as oracle:
+        desk = Clerk(record, judge, oracle)
         talk = Talk(base, record.blobs, Limits(deadline=PATIENCE, body=2 * made.size))
-        session = Session(record, judge, base, 0, "LARGE", lambda: talk, predict=oracle.expect, patience=PATIENCE)
+        session = Session(desk, record.blobs, base, 0, "LARGE", lambda: talk, patience=PATIENCE)
+        session.learn([])
         record.run(edition=DEFAULT_EDITION)
         answers = _round_trip(Web(session, talk, "large"), made)
         session.settle()

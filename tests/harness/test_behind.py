@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.behind import WAITING, Behind
+from harness.behind import HELD, WAITING, Behind
 
 
 def test_jobs_are_done_in_order() -> None:
@@ -52,3 +52,23 @@ def test_a_failure_ends_it_and_everybody_is_told() -> None:
     with pytest.raises(OSError, match="disk full"):
         behind.settle()
     assert done == []
+
+
+def test_jobs_that_hold_much_memory_wait_for_room() -> None:
+    behind, go, handed_in = Behind("test", waiting=100), threading.Event(), []
+
+    def hand_in() -> None:
+        for number in range(3):
+            behind.do(lambda: go.wait(10), HELD // 2)
+            handed_in.append(number)
+        behind.do(lambda: go.wait(10), 3 * HELD)  # larger than any room: alone
+        handed_in.append(3)
+
+    thread = threading.Thread(target=hand_in)
+    thread.start()
+    thread.join(0.2)
+    assert handed_in == [0, 1]
+    go.set()
+    thread.join(10)
+    assert handed_in == [0, 1, 2, 3]
+    behind.close()

@@ -61,7 +61,8 @@ def test_every_question_is_legal(query: Query) -> None:
 
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_shrinks_to_the_bare_resource(resource: str) -> None:
-    smallest = find(queries(held()), lambda q: q.resource == resource, settings=QUICK)
+    # what is drawn first goes by the constants of whatever modules are loaded; sixty draws can miss one resource
+    smallest = find(queries(held()), lambda q: q.resource == resource, settings=settings(QUICK, max_examples=3000))
     assert smallest.parameters == ()
 
 

@@ -157,6 +157,7 @@ def test_a_text_of_every_character_set_becomes_utf_8() -> None:
         ('{"00100020":{"vr":"LO","BulkDataURI":"http://x"}}', "is not given by reference"),
         ('{"00081140":{"vr":"SQ","Value":[null]}}', "/00081140/Value/0: a data set is an object"),
         ('{"00741030":{"vr":"FL","Value":[1e39]}}', "does not fit FL"),
+        ('{"00100020":{"vr":[]}}', "is no VR"),
     ],
 )
 def test_json_that_is_refused(text: str, says: str) -> None:

@@ -15,9 +15,11 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID
 
 import suites.model.instance
+import suites.model.json.dictionary
 import suites.model.json.structure
 import suites.model.json.values
-import suites.model.xml
+import suites.model.xml.structure
+import suites.model.xml.values
 import suites.web.retrieve.bulkdata
 import suites.web.retrieve.coded
 import suites.web.retrieve.forms

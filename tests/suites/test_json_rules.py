@@ -125,3 +125,40 @@ def test_a_question_is_judged_only_when_somebody_else_asked_it() -> None:
     assert found
     assert found[0].where.startswith("ask ")
     assert findings("json.tag-names", x.but(probe="store.faults")) is None
+
+
+SET = "00080005"
+LATIN, UNICODE = {"vr": "CS", "Value": ["ISO_IR 100"]}, {"vr": "CS", "Value": ["ISO_IR 192"]}
+PLAIN, ACCENT = {"vr": "LO", "Value": ["x"]}, {"vr": "LO", "Value": ["x", "\u00e5"]}
+NAME = {"vr": "PN", "Value": [{"Alphabetic": "x", "Ideographic": "\u5c71"}]}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "where"),
+    [
+        ({SET: LATIN, "00100010": NAME}, "/00100010/Value/0"),
+        ({SET: LATIN, "00081080": ACCENT}, "/00081080/Value/1"),
+        ({SET: LATIN, "00400275": {"vr": "SQ", "Value": [{"00321060": ACCENT}]}}, "/00400275/Value/0/00321060/Value/1"),
+        ({SET: UNICODE, "00400275": {"vr": "SQ", "Value": [{SET: LATIN, "00321060": ACCENT}]}}, "/00400275/"),
+        ({SET: LATIN, "00100010": PLAIN}, ""),
+        ({SET: LATIN, "00100010": {"vr": [], "Value": ["\u00e5"]}, "00400275": {"vr": "SQ", "Value": [[], None]}}, ""),
+        ({SET: {"vr": "CS", "Value": [[]]}, "00100010": PLAIN, "00100020": {"vr": "LO", "Value": [{"a": []}]}}, ""),
+        ({SET: LATIN, "00100010": NAME, "00104000": {"vr": "LT", "BulkDataURI": "1"}}, ""),
+        ({SET: UNICODE, "00100010": NAME}, ""),
+        ({"00100010": NAME}, ""),
+        ({SET: {"vr": "CS"}, "00100010": NAME}, ""),
+        ({SET: LATIN, "00080060": {"vr": "CS", "Value": ["\u00e5"]}}, ""),
+    ],
+)
+def test_text_that_the_named_character_set_cannot_be_only_warns(dataset: dict[str, Any], where: str) -> None:
+    x = exchange(TARGET, rows(dataset), JSON)
+    found = findings("json.character-set", x) or []
+    assert [where in f.where for f in found] == ([True] if where else [])
+    assert not CATALOGUE.rules["json.character-set"].level.binding
+
+
+def test_values_that_are_too_many_are_blamed_on_who_stored_them() -> None:
+    row = rich() | {"00080060": {"vr": "CS", "Value": ["OT", "OT"]}}
+    ours = exchange(TARGET, rows(row), JSON)
+    assert r.hard(findings("json.multiplicity", ours))
+    assert r.soft(findings("json.multiplicity", ours.but(context=Context(past=Past()))))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from harness.context import Context
 from harness.exchange import Exchange
+from harness.past import Past
 from harness.rule import CATALOGUE, At, Mutant
 from harness.wire import native_xml
-from suites.model.xml import LEGAL, RULE_OF
+from suites.model.xml.documents import RULE_OF
+from suites.model.xml.values import LEGAL
 from tests.suites import retrieving as r
 from tests.suites.retrieving import XML, exchange, findings
 
@@ -85,3 +88,11 @@ def test_a_single_part_is_judged_as_well() -> None:
         TARGET, r.answer(200, DOCUMENT.replace(b'tag="00080060"', b'tag="8,60"'), "application/dicom+xml")
     )
     assert findings("xml.tags", single)
+
+
+def test_values_that_are_too_many_are_blamed_on_who_stored_them() -> None:
+    more = b'<Value number="1">OT</Value><Value number="2">OT</Value>'
+    ours = DOCUMENT.replace(b">1.4<", f">{r.STUDY}<".encode())
+    x = shown(ours.replace(b'<Value number="1">OT</Value>', more))
+    assert r.hard(findings("xml.multiplicity", x))
+    assert r.soft(findings("xml.multiplicity", x.but(context=Context(past=Past()))))

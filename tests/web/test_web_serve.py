@@ -96,9 +96,9 @@ def test_a_client_that_goes_away_leaves_nothing(archive) -> None:
             connection.sendall(head + b'Content-Type: multipart/related; type="application/dicom"; boundary=b\r\n\r\n')
             connection.sendall(b"--b\r\n\r\nabc")
         deadline = time.monotonic() + 5
-        while list((archive.folder / "incoming").iterdir()) and time.monotonic() < deadline:
+        while list((archive.folder / "files").glob("*/*")) and time.monotonic() < deadline:
             threading.Event().wait(0.01)
-        assert not list((archive.folder / "incoming").iterdir())
+        assert not list((archive.folder / "files").glob("*/*"))
 
 
 def test_a_mutant_may_ask_several_times_and_answer_anything(two_studies) -> None:

@@ -135,7 +135,7 @@ def test_nothing_is_stored_of_a_payload_that_is_cut(client, archive) -> None:
     answer = client.request("POST", "/studies", JSON, content=body[:-300], headers={"content-type": type})
     assert answer.status_code == 400
     assert client.get("/studies").status_code == 204
-    assert not list((archive.folder / "incoming").iterdir())
+    assert not list((archive.folder / "files").glob("*/*"))
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ WHOLE = {
     "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Yamada^Tarou", "Ideographic": "\u5c71\u7530^\u592a\u90ce"}]},
     "00101010": {"vr": "AS", "Value": ["018M"]},
     "00189074": {"vr": "DT", "Value": ["20240101120000.5+0100"]},
-    "00200013": {"vr": "IS", "Value": [3, "4"]},
+    "00081160": {"vr": "IS", "Value": [3, "4"]},
     "00280009": {"vr": "AT", "Value": ["00181063"]},
     "00281050": {"vr": "DS", "Value": [40, "4.0E1", 40.5]},
     "00280106": {"vr": "SS", "Value": [-5]},
@@ -285,7 +285,7 @@ def test_values_and_text() -> None:
     assert values(WHOLE, "7FE00010") == []
     assert values({"00100020": 5}, "00100020") == []
     assert text(WHOLE, "00100010") == "Yamada^Tarou"
-    assert text(WHOLE, "00200013") == "3"
+    assert text(WHOLE, "00081160") == "3"
     assert text(WHOLE, "00100020") == ""
     assert text(of([{"00281050": {"vr": "DS", "Value": [1.50]}}]).datasets[0], "00281050") == "1.5"
 

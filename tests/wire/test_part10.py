@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from harness.body import Body
 from harness.wire import elements, part10
+from harness.wire.ahead import Ahead
 from harness.wire.elements import DataSet, Syntax, read_dataset
 from harness.wire.flaw import Flaws
 from harness.wire.part10 import CODES, NOTES, Reading, difference, read
@@ -273,6 +274,34 @@ def test_too_many_elements_end_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(elements, "MOST", 50)
     assert "part10.too-many" in codes(of(*(e(f"0020{i:04X}", "UN", b"") for i in range(1, 100))))
     assert "part10.too-many" in codes(of(e("00081140", "SQ", item(b"") * 100)))
+
+
+def _records(form: str, *, own: bytes = b"") -> bytes:
+    """A directory whose record has a name in Latin 1, and (0008,0005) behind the records."""
+    record = e("00041430", "CS", b"PATIENT ") + own + e("00100010", "PN", "Bj\u00f6rn ".encode("latin-1"))
+    closed = form == "defined"
+    items = item(record) if closed else item(record + ITEM_END, UNDEFINED) + SEQUENCE_END
+    sequence = e("00041220", "SQ", items, None if closed else UNDEFINED)
+    return e("00041130", "CS", b"X ") + sequence
+
+
+@pytest.mark.parametrize("form", ["defined", "undefined"])
+def test_records_of_a_directory_take_over_the_character_set_behind_them(form: str) -> None:
+    latin, cyrillic = e("00080005", "CS", b"ISO_IR 100"), e("00080005", "CS", b"ISO_IR 144")
+    rest = e("00080016", "UI", uid("1.2.840.10008.5.1.4.1.1.7"))
+    assert codes(of(base=_records(form) + latin + rest)) == set()
+    assert codes(of(base=_records(form) + rest)) == {"part10.value-characters"}
+    assert codes(of(base=_records(form, own=latin) + rest)) == set()
+    assert codes(of(base=_records(form, own=e("00080005", "CS", b"ISO_IR 6")) + latin)) == {"part10.value-characters"}
+    reading = of(base=_records(form, own=latin) + cyrillic + rest)
+    assert codes(reading) == set()
+    assert reading.dataset.charsets == ("ISO_IR 144",)
+
+
+@given(st.binary(max_size=200), st.booleans(), st.booleans())
+def test_looking_ahead_ends_on_any_octets(octets: bytes, explicit: bool, big_endian: bool) -> None:
+    found = Ahead(lambda at, size: octets[at : at + size], explicit, big_endian, LONG).charsets(0, len(octets))
+    assert all(isinstance(term, str) for term in found)
 
 
 def test_text_in_extended_character_sets() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
 
 from harness.body import Body
-from harness.wire import remember
+from harness.make import as_octets
+from harness.make.tree import Element, Tree
+from harness.wire import part10, remember
 
 
 @pytest.fixture
@@ -46,3 +49,32 @@ def test_a_large_body_is_read_each_time(reads: list[bytes]) -> None:
     assert read(large) is large
     assert read(large) is large
     assert len(reads) == 2
+
+
+class Unfolded:
+    def __init__(self, octets: int) -> None:
+        self.unfolded = octets
+
+
+def test_what_a_body_unfolded_to_counts(reads: list[bytes]) -> None:
+    read = remember.remembered(lambda body: reads.append(body.bytes()) or Unfolded(body.size * 10))
+    for octets in (b"abc", b"abc", b"abcdefghijk", b"abcdefghijk"):
+        read(Body.of(octets))
+    assert reads == [b"abc", b"abcdefghijk", b"abcdefghijk"]  # the second is 11 octets that hold 110 more
+    for number in range(6):
+        read(Body.of(b"%d----" % number))  # 55 octets each, of 200 in all
+    read(Body.of(b"abc"))
+    assert len(reads) == 10
+
+
+def test_deflated_bombs_are_not_held() -> None:
+    """A kilobyte that unfolds to a megabyte is gone when whoever read it lets go of it."""
+    tree = Tree((Element("00104000", "LT", ("x",)), Element("7FE00010", "OB", octets=bytes(1 << 20))))
+    files = [as_octets.part10(tree.having(Element("00100020", "LO", (str(n),))), as_octets.DEFLATED).octets
+             for n in range(5)]  # fmt: skip
+    assert max(map(len, files)) < 8 << 10
+    for octets in files:
+        assert part10.read(Body.of(octets)).unfolded > 1 << 20
+    gc.collect()
+    bodies = [o for o in gc.get_objects() if isinstance(o, part10.Reading) and o.unfolded > 1 << 20]
+    assert bodies == []

@@ -33,27 +33,17 @@ def documents(x: Exchange) -> list[tuple[str, dicom_json.Reading]]:
         found.append(("ask", x.ask.json))
     data = x.answer.ok and x.kind.startswith(("web.search", "web.retrieve.metadata"))
     if x.answer.body.size and x.answer.json is not None and (x.answer.type == DICOM_JSON or data):
-        found.append(("answer", x.answer.json))
+        found.append(("" if x.kind.startswith("file") else "answer", x.answer.json))
     return found
 
 
-class _Features:
-    """What occurs in a document; two dozen rules ask this of the same one in a row, so the last is kept."""
-
-    def __init__(self) -> None:
-        self._of: dicom_json.Reading | None = None
-        self._found: frozenset[str] = frozenset()
-
-    def of(self, reading: dicom_json.Reading) -> frozenset[str]:
-        if reading is not self._of:
-            found: set[str] = set()
-            for dataset in reading.datasets:
-                _collect(dataset, found)
-            self._of, self._found = reading, frozenset(found)
-        return self._found
-
-
-_FEATURES = _Features()
+@view
+def _features(reading: dicom_json.Reading) -> frozenset[str]:
+    """What occurs in a document; two dozen rules ask this, and the same document comes again and again."""
+    found: set[str] = set()
+    for dataset in reading.datasets:
+        _collect(dataset, found)
+    return frozenset(found)
 
 
 def _collect(dataset: Any, found: set[str], depth: int = 0) -> None:
@@ -91,10 +81,10 @@ def occurs(*features: str) -> Callable[[Exchange], bool]:
     """A condition: one of these occurs in a document of the exchange; without any, that there is a document."""
 
     def when(x: Exchange) -> bool:
-        found = [reading for _, reading in documents(x)]
+        found = documents(x)
         if not features:
             return bool(found)
-        return any(not _FEATURES.of(reading).isdisjoint(features) for reading in found)
+        return any(not _features(reading).isdisjoint(features) for _, reading in found)
 
     return when
 
@@ -115,12 +105,14 @@ def of_codes(
     """A rule over flaws of the reader. `soft`: codes that only warn. `inherited`: what is wrong may have been
     stored that way by somebody else, so it fails only in data that this run stored."""
     judged, soft = tuple(codes), frozenset(soft)
+    due = when or occurs("attribute")
     for code in judged:
         RULE_OF[code] = id if code not in RULE_OF else f"{RULE_OF[code]} and {id}"
 
     def exercised(x: Exchange) -> bool:
+        held = documents(x)
         # a document with such a flaw exercises the rule whatever else is in it
-        return any(_has(reading, judged) for _, reading in documents(x)) or (when or occurs("attribute"))(x)
+        return bool(held) and (any(_has(reading, judged) for _, reading in held) or due(x))
 
     def judgement(x: Exchange) -> Iterator[Finding]:
         for side, reading in documents(x):
@@ -135,7 +127,7 @@ def of_codes(
 
 
 def _has(reading: dicom_json.Reading, codes: tuple[str, ...]) -> bool:
-    return any(code in reading.flaws.counts for code in codes)
+    return not reading.flaws.counts.keys().isdisjoint(codes)
 
 
 def _of(reading: dicom_json.Reading, codes: tuple[str, ...]) -> list[Flaw]:

@@ -47,33 +47,6 @@ def vr_is_null(x: Exchange) -> Answer | None:
     return changed(x, "", lambda attribute: attribute.update(vr=None), member="vr")
 
 
-dictionary = of_codes(
-    "json.vr-fits-the-attribute",
-    ("json.vr-dictionary",),
-    cites="PS3.18 F.2.2; F.2.3; PS3.6 6",
-    verifies="PS3.18-F.2.2-6",
-    inherited=True,
-    says="The vr of a standard attribute is one that PS3.6 gives it.",
-)
-
-
-@dictionary.mutant(defects="M-JS-38")
-def number_as_binary(x: Exchange) -> Answer | None:
-    """A number is written as binary."""
-
-    def change(attribute: dict[str, Any]) -> None:
-        octets = int(attribute.pop("Value")[0]).to_bytes(2, "little", signed=attribute["vr"] == "SS")
-        attribute.update(vr="OW", InlineBinary=base64.b64encode(octets).decode())
-
-    return changed(x, "US SS", change)
-
-
-@dictionary.mutant
-def code_as_text(x: Exchange) -> Answer | None:
-    """A code string is called a long string."""
-    return changed(x, "CS", lambda attribute: attribute.update(vr="LO"))
-
-
 value_vr = of_codes(
     "json.binary-has-no-value",
     ("json.value-vr",),

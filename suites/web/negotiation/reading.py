@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.body import Body
 from harness.context import DEFAULT_EDITION
-from harness.exchange import Exchange
+from harness.exchange import Exchange, view
 from harness.past import Past
 from harness.wire import media, part10
 from suites.web.negotiation.tables import DICOM, DICOM_ONLY, LOSSY, RENDERED_ONLY, Offer, fallback, offers
@@ -51,6 +51,7 @@ def ranges(x: Exchange) -> tuple[media.Range, ...]:
     return x.ask.accept.ranges
 
 
+@view
 def parameter(x: Exchange) -> media.AcceptReading:
     """The accept query parameter, read like the field (8.3.3.1); wildcards have no place in it and are left out."""
     found = media.read_accept([p.value for p in x.ask.query.all("accept") if p.value])
@@ -86,6 +87,7 @@ def weight(x: Exchange, reading: media.Reading) -> float:
     return x.ask.accept.weight(reading)
 
 
+@view
 def told(x: Exchange) -> media.Reading:
     """The Content-Type of the answer; of a multipart one with the bare type of its parts and their parameters.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
-from harness.exchange import Answer, Ask, Exchange
+from harness.exchange import Answer, Ask, Exchange, view
 from harness.rule import DOOR, Door, Finding, rule, undetected, untested
 from suites.web.negotiation.reading import (
     READS,
@@ -36,6 +36,7 @@ def _accepting(ask: Ask, value: str) -> Ask:
     return ask.but(headers=ask.headers.but("accept", value))
 
 
+@view
 def _sure(x: Exchange) -> list[Offer]:
     """What the target has to be able to deliver here and now.
 
@@ -61,6 +62,7 @@ def _nothing_offered(x: Exchange) -> bool:
     return not any(_weight(x, o) > 0 or weight(x, o.reading()) > 0 for o in offered(x)) and not _by_parameter(x)
 
 
+@view
 def _by_parameter(x: Exchange) -> list[Offer]:
     """What the accept parameter names of that which the resource has to offer."""
     return [o for o in offered(x) if any(o.allowed(r) and r.q > 0 for r in parameter(x).ranges)]

@@ -54,12 +54,12 @@ class Key:
 
     @property
     def value(self) -> str:
-        return self.parameter.value
+        return _value(self.parameter)
 
     @property
     def values(self) -> tuple[str, ...]:
         """The value split at commas that were not percent-encoded."""
-        return self.parameter.values
+        return _values(self.parameter)
 
     @property
     def universal(self) -> bool:
@@ -69,6 +69,17 @@ class Key:
     @property
     def where(self) -> str:
         return f"query parameter {self.parameter.name}={self.value}"
+
+
+# decoded once, because every row of an answer is held against every key
+@lru_cache(maxsize=256)
+def _value(parameter: Parameter) -> str:
+    return parameter.value
+
+
+@lru_cache(maxsize=256)
+def _values(parameter: Parameter) -> tuple[str, ...]:
+    return parameter.values
 
 
 @lru_cache(maxsize=4096)

@@ -131,8 +131,7 @@ def known_attributes(x: Exchange) -> Iterator[Finding]:
 
 def _known(x: Exchange) -> Iterator[tuple[int, Mapping[str, object], str]]:
     """Each attribute that every instance behind a row was stored with."""
-    held = rows(x)
-    for number, row, known in rows_with_stored(x, held and list(held)):
+    for number, row, known in rows_with_stored(x):
         for tag in dict.fromkeys(tag for at in levels(x) for tag in KNOWN[at]):
             if all(attrs.get(tag, {}).get("Value") for attrs in known):
                 yield number, row, tag

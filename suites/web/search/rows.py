@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.body import Body
-from harness.exchange import Answer, Exchange
+from harness.exchange import Answer, Exchange, view
 from harness.wire import dicom_json, native_xml
 from harness.wire.dicom_json import DataSet
 from harness.wire.uri import SEARCH_LEVELS
@@ -37,6 +37,7 @@ def level(x: Exchange) -> str:
     return levels(x)[-1]
 
 
+@view
 def rows(x: Exchange) -> Sequence[DataSet] | None:
     """The matches of a successful answer in order; None when it failed or cannot be read as a list of matches."""
     return rows_of(x.answer)

@@ -5,16 +5,16 @@ Must not know what a row has to carry; data that cannot be read, or that the ser
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from harness.exchange import Exchange
+from harness.exchange import Exchange, view
 from harness.make.attributes import attributes
 from harness.make.write import without_pixels
 from harness.past import Kept
 from harness.wire.dicom_json import DataSet
-from suites.web.search.rows import level, own, study_of
+from suites.web.search.rows import level, own, rows, study_of
 
 Attributes = Mapping[str, Mapping[str, Any]]
 
@@ -52,9 +52,8 @@ def attrs(kept: Kept) -> Attributes:
         return {}
 
 
-def rows_with_stored(x: Exchange, rows: object) -> Iterator[tuple[int, DataSet, list[Attributes]]]:
-    """Each row that we know from storing, with its place and what we stored."""
-    for number, row in enumerate(rows if isinstance(rows, list | tuple) else (), 1):
-        held = stored(x, row)
-        if held:
-            yield number, row, held
+@view
+def rows_with_stored(x: Exchange) -> list[tuple[int, DataSet, list[Attributes]]]:
+    """Each match that we know from storing, with its place and what we stored."""
+    known = ((number, row, stored(x, row)) for number, row in enumerate(rows(x) or (), 1))
+    return [(number, row, held) for number, row, held in known if held]

@@ -115,7 +115,7 @@ def _singles(web: Web, x: Exchange) -> Iterator[Keys]:
         for value in odd[:2]:
             yield [(NAMES[path], value)]
         for value in odd[-1:]:
-            for near in {value.swapcase(), value[:-1], f"{value}0"} - {value, ""}:
+            for near in sorted({value.swapcase(), value[:-1], f"{value}0"} - {value, ""}):
                 yield [(NAMES[path], near)]
     for path in ("00080061", "00100010", "00080090"):
         for value in [t for t in _values(x, path) if "=" not in t][:2]:

@@ -1,0 +1,1 @@
+"""Knows the archive's DIMSE door: associations, services and their answers. Must not know HTTP or rules."""
