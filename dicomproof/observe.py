@@ -23,7 +23,7 @@ from typing import Any
 import suites
 from dicomproof import __version__
 from dicomproof.run import Result, UsageError, select
-from dicomproof.sims import dimse_mutation, doors_of
+from dicomproof.sims import dimse_mutation, door_of
 from harness.association import Association, Tape
 from harness.behind import Behind
 from harness.clerk import Clerk
@@ -104,7 +104,7 @@ def _mutant(catalogue: Catalogue, id: str) -> Mutant:
     found = catalogue.mutants.get(id)
     if found is None:
         raise UsageError(f"There is no mutant {id!r}; `dicomproof mutants` lists them.")
-    if found.at not in (At.MESSAGE, At.PDU, At.DOOR) or "dimse" not in doors_of(catalogue.rules[found.rule]):
+    if found.at not in (At.MESSAGE, At.PDU, At.DOOR) or door_of(found, catalogue.rules[found.rule]) != "dimse":
         raise UsageError(f"The mutant {id} is one of the web door; it cannot be served in DIMSE.")
     return found
 

@@ -37,7 +37,7 @@ def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
     _share(run.folder / "blobs", record.blobs.folder)
     judge = Judge(
         catalogue,
-        Context(edition=edition, policies=dict(run.header["policies"])),
+        Context(edition=edition, policies=dict(run.header["policies"]), claims=_claims(run) or frozenset()),
         select(catalogue, only, _about(run)),
         claims=_claims(run),
         waivers=[Waiver.from_json(w) for w in run.header["waivers"]],

@@ -109,7 +109,7 @@ def made_desk(target: Target, options: Options, edition: str, today: datetime.da
         stack.callback(record.close)
         judge = Judge(
             catalogue,
-            Context(edition=edition, policies=dict(target.policies)),
+            Context(edition=edition, policies=dict(target.policies), claims=target.claims or frozenset()),
             select(catalogue, options.only, doors(target, catalogue)),
             claims=target.claims,
             waivers=target.waivers,

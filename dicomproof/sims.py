@@ -69,12 +69,14 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
         if mutant is None and target.simulator == "mutant":
             raise TargetError(f"There is no mutant {target.which!r}; `dicomproof mutants` lists them.")
         archive = stack.enter_context(contextlib.closing(Archive(folder / "archive")))
-        spoilt = doors_of(catalogue.rules[mutant.rule]) if mutant else target.doors
+        rule = catalogue.rules[mutant.rule] if mutant else None
+        served = doors_of(rule) if rule else target.doors
+        spoilt = door_of(mutant, rule) if mutant and rule else ""
         base, dimse = "", None
-        if "web" in spoilt:
-            base = stack.enter_context(broken(archive, mutant, edition))
-        if "dimse" in spoilt:
-            dimse = stack.enter_context(_dimse(archive, mutant, called_back))
+        if "web" in served:
+            base = stack.enter_context(broken(archive, mutant if spoilt == "web" else None, edition))
+        if "dimse" in served:
+            dimse = stack.enter_context(_dimse(archive, mutant if spoilt == "dimse" else None, called_back))
         yield Standing(base, dimse)
 
 
@@ -82,6 +84,17 @@ def doors_of(rule: Rule[Any]) -> frozenset[str]:
     """The doors that its kinds of evidence come through: "web", "dimse", or both."""
     words = {on.split(".")[0] for on in rule.on.split("|")}
     return DOORS if "doors" in words else DOORS & words
+
+
+def door_of(mutant: Mutant, rule: Rule[Any]) -> str:
+    """The one door at which a mutant acts: "web" or "dimse", '' when what it spoils comes through neither.
+
+    A mutant of a rule on both acts at the DIMSE door when it is one of messages or PDUs, else at the web door.
+    """
+    there = doors_of(rule)
+    if len(there) > 1:
+        return "dimse" if mutant.at in (At.MESSAGE, At.PDU) else "web"
+    return next(iter(there), "")
 
 
 @contextlib.contextmanager

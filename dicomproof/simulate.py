@@ -17,7 +17,7 @@ from rich.console import Console
 
 import suites
 from dicomproof.run import UsageError
-from dicomproof.sims import Mutate, dimse_mutation, doors_of, mutation
+from dicomproof.sims import Mutate, dimse_mutation, door_of, mutation
 from harness.context import DEFAULT_EDITION, unknown_edition
 from harness.entity import Entity, EntityError
 from harness.entity import parse as parse_entity
@@ -68,7 +68,7 @@ def simulate(console: Console, options: Options) -> None:
 @contextlib.contextmanager
 def _web(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Iterator[str]:
     host, port = address(options.web)
-    mutate, wire = broken_by([m for m in mutants if "web" in doors_of(suites.load().rules[m.rule])])
+    mutate, wire = broken_by([m for m in mutants if door_of(m, suites.load().rules[m.rule]) == "web"])
     with contextlib.ExitStack() as stack:
         serving = serve(archive, host=host, port=port, edition=options.edition, mutate=mutate, wire=wire)
         try:
@@ -84,7 +84,7 @@ def _web(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Itera
 def _dimse(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Iterator[str]:
     place = entity(options.dimse)
     peers = {p.title: Peer(p.host, p.port) for p in map(entity, options.peers)}
-    own = [m for m in mutants if "dimse" in doors_of(suites.load().rules[m.rule])]
+    own = [m for m in mutants if door_of(m, suites.load().rules[m.rule]) == "dimse"]
     setup = Setup(peers=peers, mutate=dimse_mutation(*own) if own else None)
     with contextlib.ExitStack() as stack:
         serving = serve_dimse(archive, place.title, place.host, place.port, setup)

@@ -27,6 +27,7 @@ from harness.upper_layer.offer import Identity
 CALLING = DimseSide.calling
 # For each side: the probe that stores the corpus, and the one that finds data where nothing may be stored.
 DATA = {"web": ("store.load", "search.find-data"), "dimse": ("storage.load", "find.find-data")}
+ARTIM = 10.0  # seconds that a connection which should be closed may stay open
 GIVING = frozenset(id for pair in DATA.values() for id in pair)
 
 
@@ -87,7 +88,7 @@ class Voices:
             calling=side.calling,
             identity=identity,
             tls=self.target.dimse_tls(),
-            limits=Bounds(deadline=self.target.deadline),
+            limits=Bounds(deadline=self.target.deadline, artim=min(ARTIM, self.target.deadline)),
             listener=self.listener,
             title=side.listen.title if side.listen else CALLING,
         )

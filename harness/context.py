@@ -96,11 +96,12 @@ POLICIES: dict[str, Policy] = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a rule may look at beside the exchange itself."""
+    """What a rule may look at beside the exchange itself. `claims`: services that the target says outright it has."""
 
     edition: str = DEFAULT_EDITION
     policies: dict[str, str] = field(default_factory=dict)
     past: Past | None = None
+    claims: frozenset[str] = frozenset()
 
     def policy(self, id: str) -> str:
         """The reading chosen for this run; KeyError for a policy that is not in the register."""

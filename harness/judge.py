@@ -60,6 +60,7 @@ class Judge:
         if isinstance(x, Association):
             for operation in x.operations:
                 met += self._judge(operation, Operation, operation.kind, [operation])
+            self._guarded("past", partial(self.past.hear, x))
         else:
             self._guarded("past", partial(self.past.see, x))
         if x.journey:

@@ -1,5 +1,7 @@
 """Knows what earlier exchanges of a record showed to be stored: instances whose storing was acknowledged.
 
+What was sent through both doors with different contents is not known: either may be what is held.
+
 Must not know rules; it reads the same wire as they do.
 """
 
@@ -8,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from harness.association import Association
 from harness.body import Body
 from harness.exchange import Exchange
 from harness.wire import dicom_json, part10
+from harness.wire.difference import difference
+from harness.wire.elements import DataSet
 
 SOP_INSTANCE, SOP_CLASS, STUDY, SERIES = "00080018", "00080016", "0020000D", "0020000E"
 
@@ -34,6 +39,7 @@ class Past:
     """Instances by SOP Instance UID, in the order they were acknowledged; the last sending of one counts."""
 
     kept: dict[str, Kept] = field(default_factory=dict)
+    _sent: dict[str, tuple[Body, str]] = field(default_factory=dict, repr=False)  # by C-STORE: data set, syntax
 
     def see(self, x: Exchange) -> None:
         """Take in a finished Store exchange; everything else leaves the past as it is."""
@@ -45,7 +51,7 @@ class Past:
         for part in x.ask.parts:
             reading = part10.read(part.content)
             uid = reading.dataset.text(SOP_INSTANCE)
-            if uid and uid not in refused:
+            if uid and uid not in refused and self._unrivalled(uid, reading.dataset):
                 self.kept[uid] = Kept(
                     reading.dataset.text(SOP_CLASS),
                     uid,
@@ -56,6 +62,22 @@ class Past:
                     x.seq,
                     uid in changed,
                 )
+
+    def hear(self, a: Association) -> None:
+        """Take in an association: what it stores of other content than is known leaves nothing known."""
+        for o in a.operations:
+            if o.request.verb == "store" and o.request.data is not None and o.invoker == "requestor":
+                uid, said = o.request.instance, (o.request.data, o.transfer)
+                # only in a journey through both doors can it come by the other one afterwards: the rest is not kept
+                if a.journey.startswith("doors."):
+                    self._sent[uid] = said
+                held = self.kept.get(uid)
+                if held is not None and not _same(part10.read(held.sent).dataset, *said):
+                    del self.kept[uid]
+
+    def _unrivalled(self, uid: str, dataset: DataSet) -> bool:
+        """Nothing else was stored by C-STORE under this UID."""
+        return uid not in self._sent or _same(dataset, *self._sent[uid])
 
     def get(self, instance: str) -> Kept | None:
         return self.kept.get(instance)
@@ -85,3 +107,9 @@ def warned_instances(x: Exchange) -> list[str]:
         item for d in (x.answer.json.datasets if x.answer.json else ()) for item in dicom_json.values(d, "00081199")
     ]
     return [dicom_json.text(i, "00081155") for i in items if isinstance(i, dict) and "00081196" in i]
+
+
+def _same(dataset: DataSet, data: Body, transfer: str) -> bool:
+    """A data set and one as it was sent say the same; pixels are not looked at."""
+    other, _ = part10.read_bare(data, transfer)
+    return next(difference(dataset, other, pixels=False), None) is None

@@ -114,13 +114,16 @@ class Web:
         return x
 
     @contextmanager
-    def journey(self, kind: str) -> Iterator[None]:
-        """The exchanges asked inside belong together and are judged as a whole at the end. Not nested."""
+    def journey(self, kind: str) -> Iterator[str]:
+        """The exchanges asked inside belong together and are judged as a whole at the end. Not nested.
+
+        The name of the journey is for a voice at another door that takes part in it: `Dimse.within`.
+        """
         if self._journey:
             raise ValueError(f"journey {kind} inside journey {self._journey}")
         self._journey = self.session.next_journey(kind)
         try:
-            yield
+            yield self._journey
         finally:
             name, self._journey = self._journey, ""
             self._met += self.session.close_journey(name, self._exploring)

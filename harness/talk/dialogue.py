@@ -209,6 +209,17 @@ class Dimse:
             name, self._journey = self._journey, ""
             self.session.close_journey(name)
 
+    @contextmanager
+    def within(self, journey: str) -> Iterator[None]:
+        """The associations made inside belong to this journey, which a voice at another door began and will end."""
+        if self._journey:
+            raise ValueError(f"journey {journey} inside journey {self._journey}")
+        self._journey = journey
+        try:
+            yield
+        finally:
+            self._journey = ""
+
     @property
     def _limits(self) -> Limits:
         bounds = self.setup.limits

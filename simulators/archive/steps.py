@@ -24,7 +24,6 @@ TRANSITIONS: Final[Mapping[str, tuple[str, ...]]] = {
     COMPLETED: (),
     DISCONTINUED: (),
 }
-STATES: Final = (IN_PROGRESS, COMPLETED, DISCONTINUED)
 
 Why = Literal["missing", "empty", "value", "final", "exists", "unknown", "not created", "fixed"]
 # Table F.7.2-1: path, type in N-CREATE, then the type in the final state, "-" where it has none, "fixed" where N-SET

@@ -34,7 +34,7 @@ from simulators.dimse.talk import (
 from simulators.dimse.write import write
 from simulators.model.json_encode import attribute
 
-RELATIONAL, COMBINED, FUZZY, TIMEZONE = 1, 2, 3, 4  # bytes of extended negotiation (PS3.4 Table C.5-1)
+RELATIONAL, COMBINED, TIMEZONE = 1, 2, 4  # bytes of extended negotiation (PS3.4 Table C.5-1)
 RETRIEVE_AE: Final = "00080054"
 AVAILABILITY: Final = "00080056"
 ZONE: Final = "00080201"

@@ -9,9 +9,9 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
-from weakref import WeakSet
 
 from harness.upper_layer.indications import Sink
 from harness.upper_layer.message import FIELDS, Message
@@ -46,6 +46,7 @@ from simulators.model.names import SYNTAXES
 LOG = logging.getLogger(__name__)
 VERIFICATION: Final = "1.2.840.10008.1.1"
 WINDOW: Final = 16  # operations that one association may have outstanding
+ERRANDS: Final = 32  # reports and notifications that are under way at once
 RETRIES: Final = (1.0, 5.0, 30.0, 120.0)  # seconds after which a report is tried again
 _PERFORMED_HERE = {VERIFICATION: ("C-ECHO-RQ",), COMMITMENT: ("N-ACTION-RQ",), worklist.WORKLIST: ("C-FIND-RQ",),
                    steps.STEP: ("N-CREATE-RQ", "N-SET-RQ"), steps.RETRIEVE: ("N-GET-RQ",),
@@ -75,13 +76,18 @@ class Services:
         self._retries = retries
         self._storage = Storage(archive)
         self._stopped = threading.Event()
-        self._errands = ThreadPoolExecutor(8, thread_name_prefix="errand")
-        self._listeners: WeakSet[Talk] = WeakSet()
+        self._errands = ThreadPoolExecutor(ERRANDS, thread_name_prefix="errand")
+        self._listeners: set[Talk] = set()
+        self._timers: set[threading.Timer] = set()
+        self._lock = threading.Lock()
         self._handlers = self._made()
 
     def close(self) -> None:
         """Give up what is still to be reported."""
-        self._stopped.set()
+        with self._lock:
+            self._stopped.set()
+            for timer in self._timers:
+                timer.cancel()
         self._errands.shutdown(wait=True, cancel_futures=True)
 
     def policy(self, strict: bool = True) -> Policy:
@@ -101,11 +107,13 @@ class Services:
     def joined(self, talk: Talk) -> None:
         """An association stands."""
         if any(context.abstract == steps.NOTIFICATION for context in talk.contexts.values()):
-            self._listeners.add(talk)
+            with self._lock:
+                self._listeners.add(talk)
 
     def left(self, talk: Talk) -> None:
         """An association is over."""
-        self._listeners.discard(talk)
+        with self._lock:
+            self._listeners.discard(talk)
 
     def sink(self, request: Message, talk: Talk) -> Sink | None:
         """Who takes the data set of this request as it comes; None: it fits in memory."""
@@ -128,9 +136,6 @@ class Services:
         except Exception:  # our own fault: the peer is told, and the association goes on
             LOG.exception("%s failed", request.name)
             yield response(request, PROCESSING_FAILURE, ErrorComment="the simulator failed; its log says why")
-        finally:
-            if sink is not None:
-                sink.discard()
 
     def _refusal(self, request: Message, talk: Talk) -> Message | None:
         """What holds for every service (PS3.7 9.1, 10.1): the class is the context's, the operation is one of it."""
@@ -163,12 +168,23 @@ class Services:
     # --- what is said without being asked ---------------------------------------------------------------------------
 
     def _errand(self, errand: Callable[[], None]) -> None:
-        if not self._stopped.is_set():
+        with suppress(RuntimeError):  # the services were closed
             self._errands.submit(_carefully, errand)
+
+    def _later(self, pause: float, errand: Callable[[], None]) -> None:
+        """Without holding a thread of the errands meanwhile: others have their reports to make."""
+        timer = threading.Timer(pause, self._errand, (errand,))
+        timer.daemon = True
+        with self._lock:
+            self._timers = {one for one in self._timers if one.is_alive()} | {timer}
+            if not self._stopped.is_set():
+                timer.start()
 
     def _notify(self, instance: str, event: int) -> None:
         """Tell everybody who listens of a change of a performed procedure step."""
-        for talk in list(self._listeners):
+        with self._lock:
+            listeners = list(self._listeners)
+        for talk in listeners:
             self._errand(partial(_tell, talk, instance, event))
 
     def _deliver(self, report: Report, talk: Talk) -> None:
@@ -182,9 +198,15 @@ class Services:
         if peer is None:
             LOG.warning("nobody knows where %s is, so transaction %s is not reported", talk.calling, report.transaction)
             return
-        for pause in (*self._retries, None):
-            if self._reported_anew(report, peer, talk.calling) or pause is None or self._stopped.wait(pause):
-                return
+        self._attempt(report, peer, talk.calling, self._retries)
+
+    def _attempt(self, report: Report, peer: Peer, called: str, pauses: tuple[float, ...]) -> None:
+        if self._reported_anew(report, peer, called):
+            return
+        if pauses:
+            self._later(pauses[0], partial(self._attempt, report, peer, called, pauses[1:]))
+        else:
+            LOG.warning("transaction %s is not reported: %s never took it", report.transaction, called)
 
     def _reported_anew(self, report: Report, peer: Peer, called: str) -> bool:
         offer = Offer(
@@ -206,9 +228,10 @@ def extended(asked: Extended) -> Extended | None:
     if asked.uid in STORAGE_CLASSES:
         return Extended(asked.uid, b"\2\0\0\0\0\0")  # level 2, nothing said of signatures, nothing is coerced
     if asked.uid == worklist.WORKLIST:
-        return Extended(asked.uid, b"\1\1\0" + bytes(offered[3:4])) if len(offered) >= 3 else None
+        zone = bytes(byte == 1 for byte in offered[3:4])
+        return Extended(asked.uid, b"\1\1\0" + zone) if len(offered) >= 3 else None
     model = MODELS.get(asked.uid)
-    if model is None:
+    if model is None or not offered:
         return None
     had = (True, True, False, True, False) if model.verb == "find" else (True, False)
     return Extended(asked.uid, bytes(byte == 1 and have for byte, have in zip(offered, had, strict=False)))

@@ -129,7 +129,7 @@ def _valid(instance: str) -> None:
 def _attributes(request: Message, talk: Talk) -> dict[str, Any]:
     """The data set of the request; Refused when it cannot be kept in full."""
     elements = identifier.read(request, talk.contexts[request.context].transfer)
-    attributes = {tag: json.loads(text, strict=False) for tag, text in elements.items()}
+    attributes = {tag: identifier.parsed(text) for tag, text in elements.items()}
     if _refers(attributes):
         raise Refused(PROCESSING_FAILURE, "a value is too long to be kept in a performed procedure step")
     return attributes

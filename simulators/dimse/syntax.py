@@ -67,10 +67,6 @@ def deflate(octets: bytes) -> bytes:
     return made + b"\0" * (len(made) % 2)
 
 
-def known(syntax: str) -> bool:
-    return syntax in SYNTAXES
-
-
 def native(syntax: str) -> bool:
     """Whether pixel data in this syntax is native, so that the instance can be written in any other such syntax."""
     return syntax in SYNTAXES and syntax not in ENCAPSULATED

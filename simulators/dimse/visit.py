@@ -25,6 +25,7 @@ from harness.upper_layer.offer import Abort, Agreed, Rejection
 from harness.upper_layer.outbox import EachPdu
 from simulators.dimse.service import VERIFICATION, WINDOW, Services
 from simulators.dimse.talk import DUPLICATE_INVOCATION, Gone, response
+from simulators.line import reset
 
 LOG = logging.getLogger(__name__)
 PIECE: Final = 1 << 18  # octets read at once
@@ -157,8 +158,12 @@ class Visit:
         except (OSError, TimeoutError) as error:
             self._event("requestor", "reset", str(error))
             self._cut()
+        except asyncio.CancelledError:  # the door closes
+            self._cut()
+            raise
         finally:
             self._end()
+            await self._closed()
 
     async def _read(self) -> bytes | None:
         """What came, b"" at the end, None when the timer that runs has run out."""
@@ -230,13 +235,21 @@ class Visit:
             self.shared.services.left(self._talk)
         self.shared.standing.discard(self)
         self._event("acceptor", "close")
-        self._writer.close()  # which first sends what is still to be sent, if it is taken
-        self._loop.call_later(self.shared.terms.write, self._writer.transport.abort)
+        self._writer.close()
+
+    async def _closed(self) -> None:
+        """Wait until the connection is closed, which happens when the peer took what was still to be sent."""
+        try:
+            async with asyncio.timeout(self.shared.terms.write):
+                await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._cut()
 
     def _cut(self) -> None:
         """Break the transport connection off: what was not sent yet will never be."""
         self.over = True
-        self._writer.transport.abort()
+        with contextlib.suppress(OSError):  # it is closed already
+            reset(self._writer)
 
     # --- what the machine tells ------------------------------------------------------------------------------------
 
@@ -332,6 +345,8 @@ class Visit:
             LOG.exception("%s could not be answered", request.name)
             self._cut()
         finally:
+            if received.sink is not None:
+                received.sink.discard()
             self._active.pop(request.id, None)
             self.cancels.discard(request.id)
             self._begin()
@@ -372,11 +387,8 @@ class Visit:
         if door is None:
             return services.answer(received.message, talk, received.sink)
 
-        def serve(request: Message) -> Iterable[Message]:
-            sink = received.sink if request is received.message else None
-            return services.answer(request, talk, sink)
-
-        return iter(door(received.message, serve))
+        # without the sink: the service copies what came, so that a mutant may ask as often as it likes
+        return iter(door(received.message, lambda request: services.answer(request, talk)))
 
     async def _carry(self, messages: Iterable[Message], asked: Message | None) -> None:
         """Send messages, changed where a mutant wants it; Gone when the association is over."""

@@ -144,7 +144,7 @@ def no_group_length(message: Sent, asked: Sent | None) -> Sent | None:
 field_values = of_codes(
     "messages.command-values",
     ("dimse.value-size", "dimse.multiplicity", "dimse.value-length", "dimse.value-form", "dimse.value-characters",
-     "dimse.value-range", "dimse.value-padding"),
+     "dimse.value-padding"),
     cites="PS3.7 6.3.1, E.1; PS3.5 6.2",
     verifies=("DM-CMD-019", "DM-CMD-023", "DM-STAT-003"),
     says="The values of command elements have the size, the form and the number that the registry gives them.",

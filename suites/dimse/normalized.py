@@ -32,6 +32,7 @@ def _said(o: Operation, provoked: str, verb: str) -> bool:
     verifies="DM-N-002",
     on=N,
     who=SCP,
+    incomplete=True,
     due=False,
     when=lambda o: _verb(o, "n-get") and o.status == 0 and bool(o.request.command.tags("AttributeIdentifierList")),
     says="N-GET with a list that succeeds returns every attribute of the list, and no others.",
@@ -59,6 +60,7 @@ def returns_nothing(message: Sent, asked: Sent | None) -> Sent | None:
     verifies="DM-N-001",
     on=N,
     who=SCP,
+    incomplete=True,
     due=False,
     when=lambda o: _verb(o, "n-get") and o.status == 0 and not o.request.command.tags("AttributeIdentifierList"),
     says="N-GET without a list that succeeds returns the attributes of the instance.",
@@ -81,6 +83,7 @@ def returns_an_empty_list(message: Sent, asked: Sent | None) -> Sent | None:
     on=N,
     who=SCP,
     content=False,
+    incomplete=True,
     due=False,
     when=lambda o: o.facts.get("provoked") == "unknown instance" and _verb(o, "n-get", "n-set", "n-action", "n-delete"),
     says="N-GET, N-SET, N-ACTION and N-DELETE of an instance that nobody has are refused, with 0112H.",
@@ -109,6 +112,7 @@ def does_it_all_the_same(message: Sent, asked: Sent | None) -> Sent | None:
     on=N,
     who=SCP,
     content=False,
+    incomplete=True,
     due=False,
     when=lambda o: _said(o, "unknown action", "n-action"),
     says="N-ACTION with an Action Type that the SOP Class does not have is refused, with 0123H.",
@@ -130,6 +134,7 @@ def any_action_succeeds(message: Sent, asked: Sent | None) -> Sent | None:
     on=N,
     who=BOTH,
     content=False,
+    incomplete=True,
     due=False,
     when=lambda o: _said(o, "unknown event", "event-report"),
     says="N-EVENT-REPORT with an Event Type that the SOP Class does not have is refused, with 0113H.",
@@ -150,6 +155,7 @@ def any_event_is_welcome(message: Sent, asked: Sent | None) -> Sent | None:
     verifies="DM-N-006",
     on=N,
     who=SCP,
+    incomplete=True,
     due=False,
     when=lambda o: _verb(o, "n-create") and _there(o),
     says="A second N-CREATE under the UID of an instance that is there is refused, with 0111H.",
@@ -183,6 +189,7 @@ def creates_it_twice(message: Sent, asked: Sent | None) -> Sent | None:
     verifies="DM-CMD-018",
     on=N,
     who=SCP,
+    incomplete=True,
     due=False,
     when=lambda o: _verb(o, "n-create") and _class(o) in ("success", "warning"),
     says="A successful N-CREATE response names the instance when the request did not, and no other when it did.",
@@ -193,7 +200,7 @@ def n_create_names_the_instance(o: Operation) -> Iterator[Finding]:
         yield Finding("no Affected SOP Instance UID", "the UID that was assigned", o.where(o.final))
 
 
-@n_create_names_the_instance.mutant(at=MESSAGE)
+@n_create_names_the_instance.mutant(at=MESSAGE, defects="M-NS-04")
 def keeps_the_uid_to_itself(message: Sent, asked: Sent | None) -> Sent | None:
     """N-CREATE responses do not name the instance."""
     return but(message, AffectedSOPInstanceUID=None) if bend.is_response(message, "n-create") else None
@@ -206,6 +213,7 @@ def keeps_the_uid_to_itself(message: Sent, asked: Sent | None) -> Sent | None:
     on=N,
     who=BOTH,
     content=False,
+    incomplete=True,
     due=False,
     when=lambda o: _verb(o, "n-action", "event-report"),
     says="An Event Type ID or Action Type ID in a response is that of the request, and is there when data follows.",
@@ -222,12 +230,12 @@ def type_echoed(o: Operation) -> Iterator[Finding]:
 
 
 @type_echoed.mutant(at=MESSAGE)
-def answers_about_type_99(message: Sent, asked: Sent | None) -> Sent | None:
+def answers_about_type_98(message: Sent, asked: Sent | None) -> Sent | None:
     """Responses name another action or event type."""
     if not bend.is_response(message, "n-action", "event-report"):
         return None
     keyword = "ActionTypeID" if bend.verb(message) == "n-action" else "EventTypeID"
-    return but(message, **{keyword: 99})
+    return but(message, **{keyword: 98})
 
 
 untested("DM-N-008", "0119H is one of the codes that may occur; no clause demands the check")

@@ -1,18 +1,20 @@
-"""Provokes messages of every kind without touching data: echoes, cancels for nothing, commands that nobody knows.
+"""Provokes messages of every kind without touching data: echoes, cancels that come late, commands that nobody knows.
 
 Must not judge what comes back.
 """
 
 from __future__ import annotations
 
+from harness.make import steps
 from harness.make.identifiers import Identifier
 from harness.make.queries import UNKNOWN_UID
 from harness.rule import probe
 from harness.talk.dialogue import Dimse
 from harness.upper_layer import message as messages
-from harness.wire.sop import COMMITMENT, COMMITMENT_INSTANCE, MPPS
+from harness.wire.sop import COMMITMENT, COMMITMENT_INSTANCE, MPPS, WORKLIST
 from suites.dimse import offers
 from suites.dimse.verification import CLASS
+from suites.dimse.worklist.asked import PATIENT_ID
 
 ECHO = "dimse.verification"
 MPPS_RETRIEVE = "1.2.840.10008.3.1.2.3.4"
@@ -29,18 +31,17 @@ def echo(dimse: Dimse) -> None:
                 a.ask(messages.echo_rq(context.id, number))
 
 
-@probe("messages.late-cancel", provokes=ECHO, needs="nothing")
+@probe("messages.late-cancel", provokes=("dimse.query-retrieve.find", "dimse.worklist.find"), needs="nothing")
 def late_cancel(dimse: Dimse) -> None:
-    """C-CANCEL for an echo that is over and for a Message ID that nobody used, then another echo."""
-    with dimse.associate(offers.asking(CLASS), facts={"late-cancel": True}) as a:
-        context = a.accepts(CLASS)
-        if context is None:
-            return
-        reply = a.echo()
-        number = reply.asked.id if reply.asked else 1
-        a.send(messages.cancel_rq(context.id, number))
-        a.send(messages.cancel_rq(context.id, 999))
-        a.echo()
+    """C-CANCEL for a query that is over, as when it crosses the final response, then another query."""
+    study = offers.FIND["study"]
+    unknown = Identifier("study", "STUDY", (("0020000D", UNKNOWN_UID),))
+    with dimse.associate(offers.asking(study, WORKLIST), facts={"late-cancel": True}) as a:
+        for uid, asked in ((study, offers.octets(a, study, unknown)), (WORKLIST, steps.query({PATIENT_ID: "NOSUCH7"}))):
+            reply = a.find(uid, asked)
+            if reply.asked is not None and reply.final is not None:
+                a.send(messages.cancel_rq(reply.asked.context, reply.asked.id))
+                a.find(uid, asked)
 
 
 @probe("messages.unknown-command", provokes=ECHO, needs="nothing")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.association import Association, Operation, Side, other
-from harness.rule import BOTH, MESSAGE, SCP, SHOULD, Finding, association, operation
+from harness.rule import BOTH, MESSAGE, REQUESTOR, SCP, SHOULD, Finding, association, operation
 from harness.upper_layer.message import Message as Sent
 from harness.wire.dimse import Message
 from suites.dimse import bend
@@ -17,6 +17,7 @@ from suites.dimse.reading import answers, hexed
 
 SEVERAL = ("find", "get", "move")  # services whose operations have Pending responses
 ON = "dimse"
+LEGAL = ("unknown instance", "unknown action", "unknown event")  # provoked by requests that are well formed
 
 
 @operation(
@@ -40,7 +41,8 @@ def _broken_off(o: Operation) -> bool:
     a = o.association
     waited = a.event("timeout", side=o.performer) is not None
     left = a.ending in ("abort", "close", "reset", "release") and a.ended_by == o.invoker and not waited
-    return o.final is None and (left or bool(a.facts.get("cut")) or bool(a.facts.get("provoked")))
+    broken = a.facts.get("provoked", "") not in ("", *LEGAL)
+    return o.final is None and (left or broken or bool(a.facts.get("cut")))
 
 
 @response_to_each_request.mutant(at=MESSAGE, defects="M-CM-08")
@@ -84,7 +86,11 @@ def goes_on_after_the_end(message: Sent, asked: Sent | None) -> list[Sent] | Non
     cites="PS3.7 9.1.1.1.2, 9.1.2.1.2, 10.1.1.1.2 and the like; 9.3, Message ID Being Responded To",
     verifies=("DM-CMD-008", "DM-CMD-010", "DM-SEQ-004"),
     who=BOTH,
-    when=lambda a: any(not m.request and not m.cancel and side in a.judged for side, m in a.messages),
+    # a request that we broke on purpose may be taken for one, though we cannot read it as one
+    when=lambda a: (
+        not a.facts.get("provoked")
+        and any(not m.request and not m.cancel and side in a.judged for side, m in a.messages)
+    ),
     says="Message ID Being Responded To is the Message ID of a request that the other side sent.",
 )
 def answers_what_was_asked(a: Association) -> Iterator[Finding]:
@@ -192,7 +198,8 @@ def stores_pending(message: Sent, asked: Sent | None) -> list[Sent] | None:
     "messages.cancel-form",
     cites="PS3.7 9.3.2.3, 9.3.3.3, 9.3.4.3",
     verifies="DM-CAN-001",
-    who=BOTH,
+    who=REQUESTOR,
+    incomplete=True,
     due=False,
     when=lambda a: any(m.cancel and side in a.judged for side, m in a.messages),
     says="C-CANCEL names the Message ID of a C-FIND, C-GET or C-MOVE and has no Message ID of its own.",
@@ -207,6 +214,18 @@ def cancel_form(a: Association) -> Iterator[Finding]:
         if message.responded not in own:
             got = f"Message ID Being Responded To {message.responded}"
             yield Finding(got, f"one of {sorted(own)[:8]}", f"C-CANCEL-RQ of the {side}")
+
+
+@cancel_form.mutant(at=MESSAGE)
+def a_cancel_with_a_number(message: Sent, asked: Sent | None) -> Sent | None:
+    """C-CANCEL has a Message ID of its own."""
+    return but(message, MessageID=7) if message.cancel else None
+
+
+@cancel_form.mutant(at=MESSAGE)
+def cancels_something_else(message: Sent, asked: Sent | None) -> Sent | None:
+    """C-CANCEL names a Message ID that nobody used."""
+    return but(message, MessageIDBeingRespondedTo=60999) if message.cancel else None
 
 
 @operation(
@@ -264,10 +283,10 @@ def ends_as_if_cancelled(message: Sent, asked: Sent | None) -> Sent | None:
 @association(
     "messages.late-cancel-ignored",
     cites="PS3.7 9.1.2.2, 9.1.3.2, 9.1.4.2, performing user, cancel after completion",
-    verifies=("DM-CAN-003", "DM-CAN-004"),
-    when=lambda a: a.facts.get("late-cancel") is True,
+    verifies="DM-CAN-003",
+    when=lambda a: a.facts.get("late-cancel") is True and any(m.cancel for _, m in a.messages),
     incomplete=True,
-    says="A C-CANCEL for what is over is ignored: nothing answers it, and the next request is served.",
+    says="A C-CANCEL for a query that is over is ignored: nothing answers it, and the next request is served.",
 )
 def late_cancel_ignored(a: Association) -> Iterator[Finding]:
     last = a.operations[-1] if a.operations else None
@@ -281,10 +300,10 @@ def late_cancel_ignored(a: Association) -> Iterator[Finding]:
 
 
 @late_cancel_ignored.mutant(at=MESSAGE)
-def stops_after_the_second_echo(message: Sent, asked: Sent | None) -> list[Sent] | None:
-    """A C-ECHO with an even Message ID gets no response."""
+def stops_after_the_first_query(message: Sent, asked: Sent | None) -> list[Sent] | None:
+    """A C-FIND with an even Message ID gets no response."""
     told = int(message.command.get("MessageIDBeingRespondedTo", 1))
-    return [] if bend.is_response(message, "echo") and told % 2 == 0 else None
+    return [] if bend.is_response(message, "find") and told % 2 == 0 else None
 
 
 @operation(
@@ -295,8 +314,9 @@ def stops_after_the_second_echo(message: Sent, asked: Sent | None) -> list[Sent]
     on=ON,
     who=SCP,
     content=False,
+    incomplete=True,
     due=False,
-    when=lambda o: o.request.name.startswith("unknown") and o.facts.get("provoked") == "unknown command",
+    when=lambda o: o.final is not None and o.facts.get("provoked") == "unknown command",
     says="A request with a Command Field that nobody registered is answered 0211H, when it is answered at all.",
 )
 def unknown_command(o: Operation) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ for _id in ("DM-CMD-004", "DM-CMD-022", "DM-CMD-013", "DM-CMD-015", "DM-CAN-005"
 for _id in ("SV-STO-017", "SV-STO-018", "SV-STO-020", "SV-FND-020", "ENC-CS-007"):
     untested(_id, _LOAD)
 
+untested("DM-CAN-004", "no clause says what a C-CANCEL for a Message ID that nobody used does")
 untested("DM-CMD-009", _INSIDE)
 untested("DM-CMD-021", "no clause says what a receiver makes of an element that is not registered")
 untested("DM-STAT-004", _INSIDE)

@@ -77,7 +77,8 @@ def free_port() -> int:
         (["check", "nowhere"], "names no target"),
         (["check", "http://h:0x/"], "no usable address"),
         (["check", "missing.toml"], "There is no target file"),
-        (["check", "dimse://A@h:104"], "cannot be checked by this version"),
+        (["check", "dimse://h:104"], "names no AE title"),
+        (["check", "http://127.0.0.1:1/x", "--dimse", "h:104"], "names no AE title"),
         (["check", "sim:mutant=none"], "There is no mutant"),
         (["check", "sim:control=none"], "There is no control"),
         (["check", "sim:", "--only", "no.such.rule"], "No rule fits"),
@@ -90,7 +91,11 @@ def free_port() -> int:
         (["simulate", "--web", "nonsense"], "is no address"),
         (["simulate", "--edition", "1993"], "choose one of"),
         (["simulate", "--mutant", "none"], "There is no mutant"),
-        (["simulate", "--dimse", "A@h:104"], "no DIMSE door"),
+        (["simulate", "--dimse", "h:104"], "names no AE title"),
+        (["simulate", "--dimse", "A@h:104", "--mutant", "no/such"], "There is no mutant"),
+        (["observe", "--dimse", "A@127.0.0.1:0", "--only", "search.*"], "No rule fits"),
+        (["observe", "--dimse", "A@127.0.0.1:0", "--edition", "1999"], "1999"),
+        (["observe", "--dimse", "A@127.0.0.1:0", "--", "no-such-command-here"], "There is no command"),
     ],
 )
 def test_usage(dicomproof: Run, words: list[str], says: str) -> None:

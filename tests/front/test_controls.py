@@ -12,9 +12,10 @@ from dicomproof.sims import CONTROLS
 from harness.record import read
 from harness.target import Target
 from harness.verdict import Exit, Outcome
+from simulators.dimse import controls as dimse
 
 
-@pytest.mark.parametrize("name", CONTROLS)
+@pytest.mark.parametrize("name", [*CONTROLS, *(f"dimse-{name}" for name in dimse.CONTROLS)])
 def test_no_content_rule_passes(name: str, tmp_path: Path) -> None:
     target = Target(f"sim:control={name}", simulator="control", which=name, deadline=0.3, body=1 << 20)
     result = check(target, Options(tmp_path, examples=3))

@@ -10,12 +10,12 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from harness.clock import Deadline
 from harness.entity import Entity
@@ -26,6 +26,8 @@ STATION: Final = "WLSRV"
 ENVIRONMENT: Final = {**os.environ, "TCP_NODELAY": "1"}
 _STARTS: Final = 30.0
 _ATTEMPTS: Final = 5
+
+Command = Callable[[Path, int], Sequence[str]]  # of a folder of its own and a port
 
 
 def missing(*tools: str) -> str:
@@ -56,18 +58,17 @@ def storescp(folder: Path, *options: str) -> Iterator[Entity]:
         (folder / "got").mkdir()
         return ["storescp", "-aet", "STORESCP", "-od", str(folder / "got"), "+xa", "--fork", *options, str(port)]
 
-    with _tool(folder, "STORESCP", command) as entity:
+    with started(folder, "STORESCP", command) as entity:
         yield entity
 
 
 @contextlib.contextmanager
-def dcmqrscp(folder: Path, destinations: Mapping[str, Entity] | None = None) -> Iterator[Entity]:
+def dcmqrscp(folder: Path, *destinations: Entity) -> Iterator[Entity]:
     """A running dcmqrscp with an empty archive, that knows these destinations of C-MOVE."""
 
     def command(folder: Path, port: int) -> Sequence[str]:
         (folder / "db").mkdir()
-        known = destinations or {}
-        hosts = [f"host{n} = ({e.title}, {e.host}, {e.port})" for n, e in enumerate(known.values(), 1)]
+        hosts = [f"host{n} = ({e.title}, {e.host}, {e.port})" for n, e in enumerate(destinations, 1)]
         lines = [
             f"NetworkTCPPort = {port}",
             "MaxPDUSize = 16384",
@@ -84,7 +85,7 @@ def dcmqrscp(folder: Path, destinations: Mapping[str, Entity] | None = None) -> 
         (folder / "dcmqrscp.cfg").write_text("\n".join(lines) + "\n")
         return ["dcmqrscp", "-c", str(folder / "dcmqrscp.cfg")]
 
-    with _tool(folder, "COMMON", command) as entity:
+    with started(folder, "COMMON", command) as entity:
         yield entity
 
 
@@ -96,7 +97,7 @@ def wlmscpfs(folder: Path, entries: Sequence[Dataset] | None = None) -> Iterator
         write_worklist(folder / "wl" / STATION, steps() if entries is None else entries)
         return ["wlmscpfs", "-dfp", str(folder / "wl"), str(port)]
 
-    with _tool(folder, STATION, command) as entity:
+    with started(folder, STATION, command) as entity:
         yield entity
 
 
@@ -120,8 +121,8 @@ def write_worklist(folder: Path, entries: Sequence[Dataset]) -> None:
     for number, entry in enumerate(entries, 1):
         entry.file_meta = FileMetaDataset()
         entry.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        entry.file_meta.MediaStorageSOPClassUID = "1.2.276.0.7230010.3.1.0.1"  # DCMTK's own, for worklist files
-        entry.file_meta.MediaStorageSOPInstanceUID = f"2.25.7700{number}"
+        entry.file_meta.MediaStorageSOPClassUID = UID("1.2.276.0.7230010.3.1.0.1")  # DCMTK's own, for worklist files
+        entry.file_meta.MediaStorageSOPInstanceUID = UID(f"2.25.7700{number}")
         entry.save_as(folder / f"{number}.wl", enforce_file_format=True)
 
 
@@ -156,9 +157,8 @@ def _step(number: int, name: str, id: str, sex: str, modality: str, station: str
 
 
 @contextlib.contextmanager
-def _tool(folder: Path, title: str, command: object) -> Iterator[Entity]:
+def started(folder: Path, title: str, command: Command) -> Iterator[Entity]:
     """Start it until it listens: somebody may take the free port between finding and using it."""
-    assert callable(command)
     for attempt in range(_ATTEMPTS):
         here = folder / str(attempt)
         here.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Starts a real Orthanc with its DICOMweb plugin on a free loopback port, and stops it again."""
+"""Starts a real Orthanc with its DICOMweb plugin on free ports, with its DICOM server too if wanted, and stops it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import glob
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,11 @@ from pathlib import Path
 import httpcore
 
 from harness.clock import Deadline
+from harness.entity import Entity
+from tests.real.dcmtk import HERE, free_port, steps, write_worklist
 
-PLUGINS = ("/usr/share/orthanc/plugins/libOrthancDicomWeb.so", "/usr/lib/*/orthanc/libOrthancDicomWeb.so*")
+PLUGINS = ("/usr/share/orthanc/plugins/lib{}.so", "/usr/lib/*/orthanc/lib{}.so*", "/usr/lib/orthanc/lib{}.so*")
+TITLE = "ORTHANC"
 
 
 def missing() -> str:
@@ -28,8 +30,8 @@ def missing() -> str:
     return ""
 
 
-def plugin() -> str:
-    return next((path for pattern in PLUGINS for path in glob.glob(pattern)), "")
+def plugin(name: str = "OrthancDicomWeb") -> str:
+    return next((path for pattern in PLUGINS for path in glob.glob(pattern.format(name))), "")
 
 
 @contextlib.contextmanager
@@ -45,10 +47,32 @@ def orthanc(folder: Path, **options: object) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def with_dicom(folder: Path, destination: Entity) -> Iterator[Entity]:
+    """The same with its DICOM server, which takes everybody for everything, and knows this destination of C-MOVE.
+
+    It has the worklist entries of `steps`, where the plugin for them is installed.
+    """
+    write_worklist(folder / "worklists" / "all", steps())
+    worklists = plugin("ModalityWorklists")
+    port = free_port()
+    options: dict[str, object] = {
+        "DicomServerEnabled": True,
+        "DicomAet": TITLE,
+        "DicomPort": port,
+        "DicomCheckCalledAet": False,
+        **{f"DicomAlwaysAllow{what}": True for what in ("Echo", "Store", "Find", "FindWorklist", "Get", "Move")},
+        "DicomModalities": {"destination": [destination.title, destination.host, destination.port]},
+        "Plugins": [path for path in (plugin(), worklists) if path],
+        "Worklists": {"Enable": True, "Database": str(folder / "worklists" / "all")},
+    }
+    with orthanc(folder, **options):
+        yield Entity(TITLE, HERE, port)
+
+
+@contextlib.contextmanager
 def _started(folder: Path, options: dict[str, object]) -> Iterator[str]:
     folder.mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = {
         "Name": "dicomproof",
         "StorageDirectory": str(folder / "db"),

@@ -38,6 +38,7 @@ def dimse_probes() -> dict[str, Probe]:
     """Our probes in the order in which a run has them: what loads comes first."""
     found = [p for p in CATALOGUE.probes.values() if p.act.__module__.startswith("suites.dimse.")]
     found = [p for p in found if ".association" not in p.act.__module__ and p.id.startswith(PREFIXES)]
+    found = [p for p in found if p.id != "find.find-data"]  # it is for runs in which nothing may be stored
     return {p.id: p for p in sorted(found, key=lambda p: p.id != "storage.load")}
 
 

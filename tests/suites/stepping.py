@@ -178,8 +178,8 @@ def met_when_retold(mutant: Mutant, kept: Iterable[Association]) -> Verdict | No
     """The verdict of its rule on what was recorded, told again with the defect; None when it changes nothing."""
     rule = CATALOGUE.rules[mutant.rule]
     side: Side = "requestor" if rule.who in (Who.SCU, Who.REQUESTOR) else "acceptor"
-    told = [b for a in kept if (b := retold(a, side, mutant)) is not None]
-    return judged(rule.id, told) if told else None
+    told = [(a, retold(a, side, mutant)) for a in kept]
+    return judged(rule.id, [b or a for a, b in told]) if any(b is not None for _, b in told) else None
 
 
 def exercising(rule: Rule[Any], kept: Iterable[Association]) -> list[str]:

@@ -17,6 +17,7 @@ from harness.upper_layer import message as say
 from harness.upper_layer.message import Message
 from harness.verdict import Outcome
 from harness.wire.sop import MPPS, MPPS_NOTIFICATION, MPPS_RETRIEVE
+from simulators.dimse.visit import Mutation
 from suites.dimse.mpps import answers, notified, probes, requests, retrieve
 from tests.suites import stepping
 from tests.suites.stepping import Session, findings, talked
@@ -78,7 +79,7 @@ def test_who_answers_the_same_to_everything_earns_no_content(status: int) -> Non
     def constant(request: Message, door: Any) -> list[Message]:
         return [say.response(request, status)]
 
-    session = stepping.run(PROBES, ASKED, stepping.Mutation(door=constant))
+    session = stepping.run(PROBES, ASKED, Mutation(door=constant))
     assert not session.errors
     for verdict in session.judge.finish():
         rule = CATALOGUE.rules[verdict.rule]

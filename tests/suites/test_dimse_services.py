@@ -12,6 +12,8 @@ from harness.exchange import Journey
 from harness.upper_layer import message as messages
 from harness.upper_layer.message import ABSENT, Message, response
 from harness.upper_layer.offer import Role
+from harness.wire import dimse
+from suites.dimse import commands
 from tests.suites.spoken import (
     CONTEXT,
     CT,
@@ -577,3 +579,8 @@ def test_what_others_stored_is_not_blamed_on_who_hands_it_out() -> None:
 
 def test_get_context() -> None:
     assert said((US, get_request())).contexts[IDS[GET]].abstract == GET
+
+
+def test_every_flaw_of_the_reader_is_judged_by_one_rule_or_left_out_for_a_reason() -> None:
+    assert set(dimse.CODES) == set(commands.RULE_OF) | set(commands.ELSEWHERE)
+    assert set(commands.RULE_OF) & set(commands.ELSEWHERE) == set()

@@ -37,7 +37,9 @@ def is_answered(a: Association) -> Iterator[Finding]:
     where = a.request.where if a.request else ""
     if a.answer is None:
         how = {"waited": "nothing came", "close": "the connection was closed", "reset": "the connection was reset"}
-        yield Finding(how[left(a, "acceptor", ())], "A-ASSOCIATE-AC or A-ASSOCIATE-RJ", where)
+        # nothing says that one connection may not have to wait until the timer of another has expired
+        beside = bool(a.facts.get("beside"))
+        yield Finding(how[left(a, "acceptor", ())], "A-ASSOCIATE-AC or A-ASSOCIATE-RJ", where, warn=beside)
     elif a.answer.pdu.type not in (ASSOCIATE_AC, ASSOCIATE_RJ, ABORT):
         yield Finding(a.answer.pdu.name, "A-ASSOCIATE-AC or A-ASSOCIATE-RJ", where)
 

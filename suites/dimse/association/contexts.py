@@ -100,7 +100,7 @@ def offers_default_transfer_syntax(a: Association) -> Iterator[Finding]:
         yield Finding(", ".join(sorted(transfer)), f"{octets.IMPLICIT} as well", where)
 
 
-@offers_default_transfer_syntax.mutant(at=PDU, defects="M-AS-05")
+@offers_default_transfer_syntax.mutant(at=PDU, defects=("M-AS-05", "M-NS-06"))
 def offers_explicit_only(raw: bytes) -> bytes | None:
     """Explicit VR Little Endian is offered in place of the default."""
 

@@ -9,7 +9,20 @@ from collections.abc import Iterator
 
 from harness.association import Association, Operation
 from harness.exchange import Journey
-from harness.rule import ACCEPTOR, BOTH, MESSAGE, PDU, REQUESTOR, SCU, Finding, association, journey, operation
+from harness.rule import (
+    ACCEPTOR,
+    BOTH,
+    MESSAGE,
+    PDU,
+    REQUESTOR,
+    SCU,
+    Finding,
+    association,
+    journey,
+    operation,
+    undetected,
+    untested,
+)
 from harness.upper_layer.message import Message as Sent
 from harness.wire.pdu import ASSOCIATE_AC, ASSOCIATE_RQ, Associate, Role
 from harness.wire.sop import COMMITMENT
@@ -139,10 +152,13 @@ def report_is_taken(o: Operation) -> Iterator[Finding]:
 
 
 def _ignored(o: Operation) -> bool:
-    """No response came while the reporter waited, up to an end of its own."""
-    return o.association.ending in ("timeout", "release", "abort") and o.association.ended_by != o.performer or (
-        o.association.ending == "timeout"
-    )
+    """No response came though the reporter waited, or though the user went on asking: it may always just leave."""
+    if o.association.ending == "timeout" or (o.association.ending == "abort" and o.association.ended_by == o.invoker):
+        return True
+    order = [id(message) for _, message in o.association.messages]
+    since = order.index(id(o.request))
+    later = [m for side, m in o.association.messages[since + 1 :] if side == o.performer and m.request]
+    return len(later) > 1  # a single one may have crossed the report
 
 
 def _right(o: Operation) -> bool:
@@ -209,21 +225,29 @@ def never_reports(message: Sent, asked: Sent | None) -> list[Sent] | None:
     says="What is committed to can be retrieved, from the AE title that the report names if it names one.",
 )
 def committed_is_retrievable(j: Journey) -> Iterator[Finding]:
-    for o, instance in _fetched(j):
+    for o, instance, sure in _fetched(j):
         came = [p.request.instance for p in o.association.operations if p.request.verb == "store"]
         if instance not in came:
-            yield Finding(f"{hexed(o.status)} without {instance}", "the instance", o.where(o.final), seq=o.seq)
+            got = f"{hexed(o.status)} without {instance}"
+            yield Finding(got, "the instance", o.where(o.final), seq=o.seq, warn=not sure)
 
 
-def _fetched(j: Journey) -> list[tuple[Operation, str]]:
-    """C-GET operations for one instance that was committed to, each with its UID."""
-    kept = {r.instance for o in _reports(j) for r in reading.referenced(o)}
+def _fetched(j: Journey) -> list[tuple[Operation, str, bool]]:
+    """C-GET operations for one instance that was committed to, its UID, and whether it has to be there.
+
+    It has to be where the report says that it is; a report that says nothing may mean another place (J.1.1).
+    """
+    places: dict[str, set[str]] = {}
+    for o in _reports(j):
+        for instance, title in reading.places(o).items():
+            if title in ("", o.facts.get("called")):
+                places.setdefault(instance, set()).add(title)
     found = []
     for a in j.associations:
         for o in a.operations:
             name = str(o.facts.get("fetches", ""))
-            if o.request.verb == "get" and name in kept:
-                found.append((o, name))
+            if o.request.verb == "get" and name in places:
+                found.append((o, name, "" not in places[name]))
     return found
 
 
@@ -231,3 +255,8 @@ def _fetched(j: Journey) -> list[tuple[Operation, str]]:
 def commits_and_forgets(message: Sent, asked: Sent | None) -> list[Sent] | None:
     """What is committed to is not sent when it is asked for."""
     return [] if bend.is_request(message, "store") else None
+
+
+untested("SV-STC-008", "how often an undelivered report is tried again is documented by each product; no text sets it")
+undetected("M-NS-17", "store and commitment are different associations, and a user may have several titles")
+undetected("M-NS-18", "a request that is never sent is not seen on the wire")

@@ -6,7 +6,8 @@ Must not know what is judged about the answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -15,14 +16,14 @@ from harness.make import steps
 from harness.make.uids import uid
 from harness.rule import probe
 from harness.talk.dialogue import Associated, Dimse
-from harness.talk.listener import Manner
+from harness.talk.listener import Listener, Manner
 from harness.upper_layer.negotiate import Policy
 from harness.upper_layer.offer import Role
 from harness.wire.sop import COMMITMENT, COMMITMENT_INSTANCE, ROOTS
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 CONTEXTS = ((COMMITMENT, (EXPLICIT, IMPLICIT)),)
-KINDS = ("dimse.commitment.n-action", "dimse.commitment.event-report")
+KINDS = ("dimse.commitment.n-action", "dimse.commitment.event-report", "dimse.commitment.deliveries")
 OTHER_CLASS = "1.2.840.10008.5.1.4.1.1.88.11"  # Basic Text SR, which none of the instances is
 PATIENCE = 10.0  # seconds in which a report is waited for
 SLICE = 0.1
@@ -78,18 +79,35 @@ def await_reports(a: Associated, count: int, seconds: float = PATIENCE) -> bool:
 
 @probe("commitment.same-association", provokes=KINDS, needs="loaded")
 def same_association(dimse: Dimse) -> None:
-    """What is stored, what is not, both together and one under a wrong class; the association stands for the reports."""
+    """What is stored, what is not, both, and one under a wrong class; the association stands until all is reported."""
     own = Transactions(dimse)
-    with dimse.journey("dimse.commitment.deliveries"):
+    with dimse.journey("dimse.commitment.deliveries"), _listening(dimse, own):
         committed = False
         for syntax in (EXPLICIT, IMPLICIT):
-            with dimse.associate(((COMMITMENT, (syntax,)),), step="asks", facts=own.facts) as a:
+            contexts = ((COMMITMENT, (syntax,)),)
+            with dimse.associate(contexts, step="asks", facts=own.facts, calling=_title(dimse)) as a:
                 a.facts["transactions"] = own.known
                 if a.accepts(COMMITMENT) is None:
                     continue
                 committed |= _all_kinds(a, own)
         if committed and own.kept:
             fetch(dimse, own.kept[0])
+
+
+@contextmanager
+def _listening(dimse: Dimse, own: Transactions) -> Iterator[Listener | None]:
+    """Be there for reports on other associations, if the target knows where."""
+    if not dimse.reachable:
+        yield None
+        return
+    policy = Policy(supports={COMMITMENT: (EXPLICIT, IMPLICIT)}, roles={COMMITMENT: (True, True)})
+    with dimse.listening(Manner(policy=policy), step="listens", facts=own.facts) as listener:
+        yield listener
+
+
+def _title(dimse: Dimse) -> str:
+    """The title under which we can be called back, where there is one."""
+    return dimse.setup.title if dimse.reachable else dimse.setup.calling
 
 
 def _all_kinds(a: Associated, own: Transactions) -> bool:
@@ -125,19 +143,15 @@ def elsewhere(dimse: Dimse) -> None:
     if not dimse.reachable:
         return
     own = Transactions(dimse)
-    policy = Policy(supports={COMMITMENT: (EXPLICIT, IMPLICIT)}, roles={COMMITMENT: (True, True)})
-    with (
-        dimse.journey("dimse.commitment.deliveries"),
-        dimse.listening(Manner(policy=policy), step="listens", facts=own.facts) as listener,
-    ):
+    with dimse.journey("dimse.commitment.deliveries"), _listening(dimse, own) as listener:
         received = False
-        with dimse.associate(CONTEXTS, step="asks", facts=own.facts, calling=dimse.setup.title) as a:
+        with dimse.associate(CONTEXTS, step="asks", facts=own.facts, calling=_title(dimse)) as a:
             a.facts["transactions"] = own.known
             if a.accepts(COMMITMENT) is not None:
                 _, information = own.request(own.kept, own.unknown())
                 received = ask(a, information) == 0
             early = len(a.dial.served)
-        if received and not early:
+        if listener is not None and received and not early:
             listener.wait(lambda heard: bool(heard.received), PATIENCE)
 
 

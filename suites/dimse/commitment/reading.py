@@ -47,6 +47,15 @@ def failed(o: Operation) -> Sequence[Reference]:
     return list(_references(dataset(o, o.request), FAILED))
 
 
+def places(o: Operation) -> dict[str, str]:
+    """The Retrieve AE Title of each kept instance, '' where the report names none (J.3.3.1.1.1)."""
+    found = dataset(o, o.request)
+    element = found.get(REFERENCED)
+    outside = text(found, RETRIEVE_AE)
+    items = (element.items or ()) if element is not None else ()
+    return {text(item, INSTANCE): text(item, RETRIEVE_AE) or outside for item in items}
+
+
 def _references(found: DataSet, tag: str) -> Iterator[Reference]:
     element = found.get(tag)
     for item in (element.items or ()) if element is not None else ():

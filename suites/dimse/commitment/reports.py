@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from harness.association import Operation
 from harness.rule import MESSAGE, RELATION, SCP, SHALL_NOT, SHOULD, Finding, ground, operation
 from harness.upper_layer.message import Message as Sent
-from harness.wire.sop import COMMITMENT, COMMITMENT_INSTANCE
+from harness.wire.sop import COMMITMENT_INSTANCE
 from suites.dimse import bend
 from suites.dimse.bend import but
 from suites.dimse.commitment import reading
@@ -184,7 +184,7 @@ def kept_and_failed(message: Sent, asked: Sent | None) -> Sent | None:
     says="A report names what the request named, all of it and nothing else, each under its class.",
 )
 def report_complete(o: Operation) -> Iterator[Finding]:
-    due = dict((i, c) for c, i in reading.requested(o) or ())
+    due = {i: c for c, i in reading.requested(o) or ()}
     got = {r.instance: r.sop_class for r in (*reading.referenced(o), *reading.failed(o))}
     for instance in [i for i in due if i not in got][:KEEP]:
         yield Finding(f"{instance} is not there", f"each of {len(due)} instances asked for", o.where())

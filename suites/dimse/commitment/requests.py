@@ -34,7 +34,7 @@ def _asking(message: Sent, change: bend.Change) -> Sent | None:
     who=SCU,
     content=False,
     incomplete=True,
-    says="A request names the well-known instance, action type 1, a Transaction UID and the class and UID of each item.",
+    says="A request names the well-known instance, action type 1, a Transaction UID, class and UID of each item.",
 )
 def request(o: Operation) -> Iterator[Finding]:
     if o.request.instance != COMMITMENT_INSTANCE:
@@ -236,5 +236,3 @@ def request_refused(o: Operation) -> Iterator[Finding]:
 def takes_anything(message: Sent, asked: Sent | None) -> Sent | None:
     """Every request is received."""
     return but(message, Status=0) if bend.is_response(message, "n-action") and message.status else None
-
-

@@ -35,6 +35,11 @@ def named(o: Operation) -> str:
     return key.value if key is not None and len(key.values) == 1 and not fits.wild(key.vr, key.value) else ""
 
 
+def _spoken_of(o: Operation) -> bool:
+    """The probe knows the key to be held, or to be nobody's; of the latter a refusal says nothing."""
+    return named(o) in o.facts.get("known", ()) or (named(o) in o.facts.get("unknown", ()) and o.status == 0)
+
+
 @operation(
     "find.found-by-unique-key",
     cites="PS3.4 C.2.2.1.1, C.2.2.2.1, C.4.1.3.1",
@@ -42,7 +47,7 @@ def named(o: Operation) -> str:
     on=ON,
     who=SCP,
     basis=RELATION,
-    when=lambda o: bool(named(o)) and named(o) in (*o.facts.get("known", ()), *o.facts.get("unknown", ())),
+    when=lambda o: bool(o.facts.get("known")) and bool(named(o)) and _spoken_of(o),
     says="What is held is found by its unique key and alone; a unique key that nothing has finds nothing.",
 )
 def found_by_unique_key(o: Operation) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ def predicted(o: Operation) -> bool:
         and o.status == 0
         and not o.cancels
         and asked.lawful(o)
+        and asked.key(o, UNIQUE[asked.level(o)]) is not None  # else no match says which entity it is
         and all(asked.supported(o, k) for k in asked.keys(o) if not k.universal)
     )
 

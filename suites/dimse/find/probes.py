@@ -77,7 +77,8 @@ def by_unique_key(dimse: Dimse) -> None:
 def _askable(entity: Entity, key: Key) -> str:
     """A value of the entity that Single Value Matching can ask for as it stands, '' when there is none."""
     text = entity.attribute(key.path)
-    return "" if set(text) & set("*?\\-=") or not text.isascii() or len(text) > 64 else text
+    forbidden = "*?\\" + {"DA": "-", "TM": "-", "PN": "="}.get(key.vr, "")
+    return "" if set(text) & set(forbidden) or not text.isascii() or len(text) > 64 else text
 
 
 def shapes(key: Key, value: str) -> Iterator[tuple[str, bool]]:
@@ -232,7 +233,9 @@ def _spans(moments: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     earlier = [(d, t) for d, t in moments if d < last[0] and t < "235900"]
     first = max(earlier, default=(day, time), key=lambda m: m[1])
     after = f"{min(int(first[1][:4]) + 1, 2358):04d}00"
-    return [(f"{day}-{last[0]}", "000000-235959"), (f"{first[0]}-{last[0]}", f"{after}-235959")]
+    # to the last moment of the day: whether a bound without a fraction stands for its whole second is not said
+    end = "235959.999999"
+    return [(f"{day}-{last[0]}", f"000000-{end}"), (f"{first[0]}-{last[0]}", f"{after}-{end}")]
 
 
 def _relational(a: Associated, holding: Holding) -> None:

@@ -197,8 +197,10 @@ def names_what_it_found(o: Operation) -> Iterator[Finding]:
         for tag in due:
             values = [v for v in texts(match, tag) if v]
             if len(values) != 1:
-                want = "one value"
-                yield Finding(repr("\\".join(values)) if values else "no value", want, f"{o.where(message)}, {tag}")
+                got = repr("\\".join(values)) if values else "no value"
+                # Patient ID may be empty in every IOD, and all the same no entity may be without a unique key
+                warn = tag == UNIQUE["PATIENT"] and not values
+                yield Finding(got, "one value", f"{o.where(message)}, {tag}", warn=warn)
 
 
 @names_what_it_found.mutant(at=MESSAGE)

@@ -33,9 +33,9 @@ def _new(o: Operation) -> bool:
     return state(o) in (None, ABSENT)
 
 
-def _refused(o: Operation, due: int, *also: int) -> Iterator[Finding]:
+def _refused(o: Operation, due: int) -> Iterator[Finding]:
     """It has to be refused with this code; another failure refuses it as well, but says something else."""
-    if o.status != due and o.status not in also:
+    if o.status != due:
         yield Finding(hexed(o.status), hexed(due), o.where(o.final), warn=story.refused(o))
 
 
@@ -136,8 +136,10 @@ def takes_what_is_there(message: Sent, asked: Sent | None) -> Sent | None:
 def duplicate_instance(o: Operation) -> Iterator[Finding]:
     if o.final is None:
         yield Finding(o.fault, "0111H", o.where())
-    else:
-        yield from _refused(o, 0x0111)
+    elif o.status != 0x0111:
+        # how long a step that is over stays is the provider's own affair (F.7.4.2.1)
+        warn = story.refused(o) or state(o) in FINAL
+        yield Finding(hexed(o.status), "0111H", o.where(o.final), warn=warn)
 
 
 def _left(o: Operation) -> bool:
@@ -191,7 +193,9 @@ def nothing_can_be_set(message: Sent, asked: Sent | None) -> Sent | None:
 )
 def final_is_final(o: Operation) -> Iterator[Finding]:
     if o.status != 0x0110:
-        yield Finding(f"{hexed(o.status)} to an N-SET of a step that is {state(o)}", "0110H", o.where(o.final))
+        # 0112H: a step that is over need not stay (F.7.4.2.1, F.8.1)
+        got = f"{hexed(o.status)} to an N-SET of a step that is {state(o)}"
+        yield Finding(got, "0110H", o.where(o.final), warn=o.status == 0x0112)
 
 
 @final_is_final.mutant(at=MESSAGE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.association import Operation
-from harness.rule import MESSAGE, SCP, SCU, Finding, operation
+from harness.rule import MESSAGE, SCP, SCU, Finding, operation, undetected, untested
 from harness.upper_layer.message import Message as Sent
 from harness.wire.sop import MPPS_NOTIFICATION
 from suites.dimse import bend
@@ -115,3 +115,10 @@ def event_is_taken(o: Operation) -> Iterator[Finding]:
 def knows_no_events(message: Sent, asked: Sent | None) -> Sent | None:
     """Events are answered 0113H."""
     return but(message, Status=0x0113) if bend.is_response(message, "n-event-report") else None
+
+
+untested("SV-PPS-014", "worklist item, step and images of one procedure are not yet brought together in one run")
+untested("SV-PPS-015", "what a user documents of its retries is not seen on the wire")
+undetected("M-NS-03", "the status of a worklist item after N-CREATE is a matter of an IHE profile")
+undetected("M-NS-12", "how a library classes status codes inside is not seen on the wire")
+undetected("M-NS-14", "whether a user survives a response without a data set is not seen on the wire")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -37,10 +38,10 @@ class Steps:
         self._count += 1
         return uid(*self._words, "step", self._count)
 
-    def created(self, **changes: object) -> Dataset:
+    def created(self, **changes: Any) -> Dataset:
         return steps.created((*self._words, self._count), **changes)
 
-    def finished(self, state: str = steps.COMPLETED, **changes: object) -> Dataset:
+    def finished(self, state: str = steps.COMPLETED, **changes: Any) -> Dataset:
         return steps.finished((*self._words, self._count), state, **changes)
 
 
@@ -51,7 +52,7 @@ def stepping(dimse: Dimse, contexts: tuple[tuple[str, tuple[str, ...]], ...] = C
         yield a if a.accepts(MPPS) is not None else None
 
 
-def begun(a: Associated, own: Steps, **changes: object) -> str:
+def begun(a: Associated, own: Steps, **changes: Any) -> str:
     """The UID of a step that was asked to be created."""
     name = own.next()
     a.n_create(MPPS, name, own.created(**changes))

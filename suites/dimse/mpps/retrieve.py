@@ -1,6 +1,7 @@
 """Rules of PS3.4 F.8 on retrieved steps: they are there, complete, and hold what was accepted and nothing refused.
 
-Must not know how a step came about, but for what was created and set on the same association.
+Must not know how a step came about, but for what was created and set on the same association. The Retrieve SOP Class is
+one of its own, which a provider of steps need not have.
 """
 
 from __future__ import annotations
@@ -37,12 +38,15 @@ def _asked(o: Operation) -> set[str]:
     verifies=("SV-PPS-011", "SV-PPS-013"),
     on=GOT,
     who=SCP,
+    due=False,
     when=lambda o: retrieves(o) and bool(state(o)),
     says="A step that was created is retrieved under the same UID: 0000H, 0001H or 0107H.",
 )
 def get_finds_what_was_created(o: Operation) -> Iterator[Finding]:
     if o.status not in (0x0000, 0x0001, 0x0107):
-        yield Finding(hexed(o.status), "0000H", o.where(o.final), warn=o.status in (0x0110, 0x0124, 0x0213))
+        # a step that is over need not stay (F.7.4.2.1, F.8.1)
+        warn = o.status in (0x0110, 0x0124, 0x0213) or (o.status == 0x0112 and state(o) in FINAL)
+        yield Finding(hexed(o.status), "0000H", o.where(o.final), warn=warn)
 
 
 @get_finds_what_was_created.mutant(at=MESSAGE)
@@ -57,6 +61,7 @@ def knows_nothing_of_it(message: Sent, asked: Sent | None) -> Sent | None:
     verifies="SV-PPS-011",
     on=GOT,
     who=SCP,
+    due=False,
     when=lambda o: retrieves(o) and state(o) == ABSENT,
     says="A step that is not there, or no longer, is answered 0112H.",
 )
@@ -78,6 +83,7 @@ def knows_every_step(message: Sent, asked: Sent | None) -> Sent | None:
     verifies="SV-PPS-011",
     on=GOT,
     who=SCP,
+    due=False,
     when=lambda o: _told(o) and bool(_due(o)),
     says="All attributes of type 1 and 2 that were asked for come back, those of type 1 with a value.",
 )
@@ -108,6 +114,7 @@ def retrieves_no_state(message: Sent, asked: Sent | None) -> Sent | None:
     verifies=("SV-PPS-007", "SV-PPS-010", "SV-PPS-011"),
     on=GOT,
     who=SCP,
+    due=False,
     basis=RELATION,
     when=lambda o: _told(o) and bool(_comparable(o)),
     says="A retrieved step has the state and the values that were last accepted; what was refused changed nothing.",

@@ -236,7 +236,8 @@ def counts_what_happened(o: Operation) -> Iterator[Finding]:
         got = number(o.final, keyword) or 0
         if got < least or (most is not None and got > most):
             want = f"{least}" + ("" if most is not None else " or more")
-            yield Finding(f"{keyword} {got}", f"{want}, as the responses said", o.where(o.final))
+            # what was on its way when a C-CANCEL came may be counted or not
+            yield Finding(f"{keyword} {got}", f"{want}, as the responses said", o.where(o.final), warn=bool(o.cancels))
 
 
 @counts_what_happened.mutant(at=MESSAGE)

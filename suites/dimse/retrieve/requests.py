@@ -106,7 +106,9 @@ def get_roles_proposed(a: Association) -> Iterator[Finding]:
     if not roles & _asked(a):
         kept = [uid for uid in _asked(a) if uid in STORAGE]
         got = f"{len(kept)} storage SOP Classes, none with the SCP role"
-        yield Finding(got, "role selection for each SOP Class that may come", "A-ASSOCIATE-RQ")
+        # without a C-GET nothing is expected to come (C.4.3.2.1), and no storage need be supported
+        warn = not any(o.request.verb == "get" for o in a.operations)
+        yield Finding(got, "role selection for each SOP Class that may come", "A-ASSOCIATE-RQ", warn=warn)
 
 
 def _asked(a: Association) -> set[str]:

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from harness.association import Operation
 from harness.exchange import Journey
+from harness.make.identifiers import UNIQUE
 from harness.rule import (
     BOTH,
     DOOR,
@@ -25,11 +26,12 @@ from harness.rule import (
     operation,
 )
 from harness.upper_layer.message import Message as Sent
+from harness.upper_layer.message import response
 from harness.wire.elements import DataSet
 from harness.wire.status import class_of
-from suites.dimse import bend
+from suites.dimse import bend, models
 from suites.dimse.bend import Door, but
-from suites.dimse.reading import dataset, hexed, readable
+from suites.dimse.reading import dataset, hexed, readable, texts
 from suites.dimse.retrieve.story import (
     COMPLETED,
     ENDED,
@@ -83,14 +85,6 @@ def get_sends_what_was_asked(o: Operation) -> Iterator[Finding]:
 
 
 @get_sends_what_was_asked.mutant(at=DOOR)
-def sends_one_too_few(request: Sent, door: Door) -> Iterable[Sent]:
-    """The last of several instances of a retrieval is not sent, and nothing is said of it."""
-    told = list(door(request))
-    stores = [m for m in told if bend.is_request(m, "store")]
-    return [m for m in told if len(stores) < 2 or m is not stores[-1]]
-
-
-@get_sends_what_was_asked.mutant(at=DOOR, defects="M-CM-15")
 def only_the_first_of_a_list(request: Sent, door: Door) -> Iterable[Sent]:
     """Of a list of UIDs the first one is retrieved."""
 
@@ -119,6 +113,41 @@ def ignores_the_series(request: Sent, door: Door) -> Iterable[Sent]:
     return door(bend.asking(request, widened) if wanted else request)
 
 
+def asked_for(o: Operation) -> list[str]:
+    """The values of the unique key at the level of a retrieval."""
+    found = dataset(o, o.request)
+    return [v for v in texts(found, UNIQUE.get(models.level(found), "")) if v]
+
+
+def _wanted(o: Operation) -> bool:
+    """Something is held that this retrieval means, and nothing of our doing stands in its way."""
+    return bool(due(o)) and not o.cancels and o.final is not None and not o.facts.get("withheld")
+
+
+@operation(
+    "get-move.lists",
+    cites="PS3.4 C.4.2.3.1, C.4.3.3.1, C.4.2.1.4.1, C.2.2.2.2",
+    verifies=("SV-MOV-006", "SV-GET-002"),
+    on=f"{GET}|{MOVE}",
+    who=SCP,
+    basis=RELATION,
+    when=lambda o: _wanted(o) and len(asked_for(o)) > 1,
+    says="A retrieval with a list of UIDs of which some are held does not fail altogether.",
+)
+def lists(o: Operation) -> Iterator[Finding]:
+    if o.status is not None and class_of(o.status) == "failure" and o.status >> 8 != 0xA7:
+        got = f"{hexed(o.status)} for {len(asked_for(o))} UIDs"
+        yield Finding(got, f"{len(due(o) or [])} instances", o.where(o.final))
+
+
+@lists.mutant(at=DOOR, defects="M-CM-15")
+def wants_one_uid(request: Sent, door: Door) -> Iterable[Sent]:
+    """A retrieval with a list of UIDs fails."""
+    found = bend.pieces(bend.octets_of(request)) if bend.is_request(request, "get", "move") else None
+    many = any(vr == "UI" and b"\\" in value for _, vr, value in found or ())
+    return [response(request, 0xC000)] if many else door(request)
+
+
 @operation(
     "get-move.sends-something",
     cites="PS3.4 C.4.3.3.1",
@@ -126,7 +155,7 @@ def ignores_the_series(request: Sent, door: Door) -> Iterable[Sent]:
     on=GET,
     who=SCP,
     basis=RELATION,
-    when=lambda o: bool(due(o)) and not o.cancels and o.final is not None and not o.facts.get("withheld"),
+    when=lambda o: _wanted(o) and len(asked_for(o)) == 1,
     says="A C-GET of what is held brings some of it.",
 )
 def sends_something(o: Operation) -> Iterator[Finding]:
@@ -137,8 +166,8 @@ def sends_something(o: Operation) -> Iterator[Finding]:
 @sends_something.mutant(at=DOOR)
 def says_success_and_sends_nothing(request: Sent, door: Door) -> Iterable[Sent]:
     """A C-GET succeeds without any sub-operation."""
-    told = list(door(request))
-    return [m for m in told if bend.is_final(m)] if bend.is_request(request, "get") else told
+    counters = dict.fromkeys(ENDED, 0)
+    return [response(request, 0x0000, None, **counters)] if bend.is_request(request, "get") else door(request)
 
 
 ground("query-retrieve", sends_something)

@@ -124,6 +124,7 @@ def every_day_is_today(request: Sent, door: Door) -> Iterable[Sent]:
     verifies="SV-MWL-007",
     on=ON,
     who=SCP,
+    due=False,
     when=lambda o: bool(matches(o)) and asked.lawful(o) and _combined(o) is not None,
     says="A range of days with a range of times asks for one stretch, from the first day's time to the last day's.",
 )

@@ -9,50 +9,56 @@ from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
 
+from harness.body import Body
 from harness.make import steps
 from harness.rule import probe
 from harness.talk.dialogue import Associated, Dimse
 from harness.talk.identifiers import Content
+from harness.wire.elements import DataSet, Syntax, read_dataset
+from harness.wire.flaw import Flaws
 from harness.wire.sop import WORKLIST
-from suites.dimse import bend
-from suites.dimse.worklist.asked import DATE, NAMING, PATIENT_ID, STEP, TIME
+from suites.dimse.reading import text
+from suites.dimse.worklist.asked import DATE, NAMING, PATIENT_ID, STEP, TIME, name
+from suites.web.search import fits
 
-FIND = "dimse.worklist.find"
-CONTEXTS = ((WORKLIST, ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")),)
+FIND = ("dimse.worklist.find", "dimse.worklist.relations")
+IMPLICIT = "1.2.840.10008.1.2"
+CONTEXTS = ((WORKLIST, ("1.2.840.10008.1.2.1", IMPLICIT)),)
+NAMES = (steps.REQUIRED["name"], steps.REQUIRED["physician"])
 KEEP = 12  # items that are asked for again
 _STATUS = f"{STEP}.00400020"
 BRIEF = tuple(dict.fromkeys((*NAMING, *steps.REQUIRED.values())))  # what is asked back where only the keys matter
 
 
-def name(planned: Dataset) -> str:
-    """The name of an item as the rules make it, '' when a part of it is missing."""
-    parts = [steps.value(planned, path) for path in NAMING]
-    return " ".join(parts) if all(parts) else ""
+def found(a: Associated, identifier: Content) -> list[DataSet]:
+    """The items that a query brings, as far as they can be read."""
+    context = a.accepts(WORKLIST)
+    syntax = Syntax(explicit=context is not None and context.transfer != IMPLICIT)
+    answers = a.find(WORKLIST, identifier).datasets
+    return [read_dataset(Body.of(octets), syntax, Flaws())[0] for octets in answers if octets]
 
 
-def found(a: Associated, identifier: Content) -> list[Dataset]:
-    """The items that a query brings."""
-    return [bend.decoded(octets) for octets in a.find(WORKLIST, identifier).datasets if octets]
-
-
-def seen(a: Associated) -> list[Dataset]:
+def seen(a: Associated) -> list[DataSet]:
     """Some of all the items there are, those that can be told apart."""
     held = {name(planned): planned for planned in found(a, steps.query(returned=BRIEF))}
     return [planned for label, planned in held.items() if label][:KEEP]
 
 
-def ask(a: Associated, keys: dict[str, str], subject: Dataset, *others: Dataset) -> None:
-    """A query that has to bring the subject and none of the others."""
+def ask(a: Associated, keys: dict[str, str], due: list[DataSet], others: list[DataSet]) -> None:
+    """A query that has to bring what is due and none of the others."""
     cases = a.facts.setdefault("cases", [])
-    cases.append([keys, name(subject), True])
+    for subject in due:
+        if all(fits.fit("PN", value, [text(subject, path)]) for path, value in keys.items() if path in NAMES):
+            cases.append([keys, name(subject), True])
     cases.extend([keys, name(other), False] for other in others)
     found(a, steps.query(keys, BRIEF))
 
 
 def askable(path: str, value: str) -> bool:
     """A value that can be asked for as it stands."""
-    forbidden = "-" if path in (DATE, TIME) else ""
-    return bool(value) and not set(value) & set("*?\\" + forbidden)
+    forbidden = "-" if path in (DATE, TIME) else "="
+    # who schedules in one character set need not understand another one in queries
+    return bool(value) and value.isascii() and not set(value) & set("*?\\" + forbidden)
 
 
 @probe("worklist.keys", provokes=FIND, needs="nothing")
@@ -63,11 +69,11 @@ def keys(dimse: Dimse) -> None:
             return
         held = seen(a)
         for word, path in steps.REQUIRED.items():
-            subjects = [p for p in held if askable(path, steps.value(p, path))]
+            subjects = [p for p in held if askable(path, text(p, path))]
             for subject in subjects[:1] + subjects[-1:]:
-                value = steps.value(subject, path)
-                others = [p for p in held if _apart(word, steps.value(p, path), value)]
-                ask(a, {path: value}, subject, *others)
+                value = text(subject, path)
+                others = [p for p in held if _apart(word, text(p, path), value)]
+                ask(a, {path: value}, [subject], others)
         if held:
             a.facts["nobody"] = f"NO{dimse.nonce}"[:60]
             found(a, steps.query({PATIENT_ID: str(a.facts["nobody"])}, BRIEF))
@@ -88,10 +94,10 @@ def patterns(dimse: Dimse) -> None:
             return
         held = seen(a)
         for path in (steps.REQUIRED["name"], steps.REQUIRED["physician"]):
-            for subject in [p for p in held if askable(path, steps.value(p, path))][:2]:
-                value = steps.value(subject, path)
+            for subject in [p for p in held if askable(path, text(p, path))][:2]:
+                value = text(subject, path)
                 for pattern in (f"{value[:3]}*", f"*{value[-3:]}", f"?{value[1:]}"):
-                    ask(a, {path: pattern}, subject)
+                    ask(a, {path: pattern}, [subject], [])
             found(a, steps.query({path: "*"}, BRIEF))
 
 
@@ -110,34 +116,34 @@ def times(dimse: Dimse) -> None:
             _stretches(a, held)
 
 
-def _moment(planned: Dataset) -> str:
+def _moment(planned: DataSet) -> str:
     """Day and time in digits, '' when there are none that can be asked for."""
-    day, hour = steps.value(planned, DATE), steps.value(planned, TIME)
+    day, hour = text(planned, DATE), text(planned, TIME)
     return f"{day}{hour[:6]:0<6}" if len(day) == 8 and hour[:4].isdigit() else ""
 
 
-def _ranges(a: Associated, held: list[Dataset], subject: Dataset) -> None:
+def _ranges(a: Associated, held: list[DataSet], subject: DataSet) -> None:
     for path in (DATE, TIME):
-        value = steps.value(subject, path)
-        alike = [p for p in held if len(steps.value(p, path)) == len(value)]  # else their order is no plain matter
-        later = [p for p in alike if steps.value(p, path) > value]
-        earlier = [p for p in alike if steps.value(p, path) < value]
-        ask(a, {path: f"{value}-{value}"}, subject, *later, *earlier)
-        ask(a, {path: f"-{value}"}, subject, *later)
-        ask(a, {path: f"{value}-"}, subject, *earlier)
+        value = text(subject, path)
+        alike = [p for p in held if len(text(p, path)) == len(value)]  # else their order is no plain matter
+        later = [p for p in alike if text(p, path) > value]
+        earlier = [p for p in alike if text(p, path) < value]
+        ask(a, {path: f"{value}-{value}"}, [subject], later + earlier)
+        ask(a, {path: f"-{value}"}, [subject], later)
+        ask(a, {path: f"{value}-"}, [subject], earlier)
 
 
-def _stretches(a: Associated, held: list[Dataset]) -> None:
+def _stretches(a: Associated, held: list[DataSet]) -> None:
     """From one step to a later one: what lies between comes, whatever its time of day."""
     for first, last in _pairs(held):
         low, high = _moment(first), _moment(last)
         ranges = {DATE: f"{low[:8]}-{high[:8]}", TIME: f"{low[8:]}-{high[8:]}"}
-        outside = [p for p in held if not low <= _moment(p) <= high]
-        for within in [p for p in held if low <= _moment(p) <= high][:3]:
-            ask(a, ranges, within, *outside)
+        within = [low <= _moment(p) <= high for p in held]
+        ask(a, ranges, [p for p, fit in zip(held, within, strict=True) if fit],
+            [p for p, fit in zip(held, within, strict=True) if not fit])  # fmt: skip
 
 
-def _pairs(held: list[Dataset]) -> Iterator[tuple[Dataset, Dataset]]:
+def _pairs(held: list[DataSet]) -> Iterator[tuple[DataSet, DataSet]]:
     """Ends of a stretch: a night, where the later step is at an earlier time of day, and the whole."""
     night = ((p, q) for n, p in enumerate(held) for q in held[n + 1 :] if _moment(p)[8:] > _moment(q)[8:])
     first = next(night, None)

@@ -278,6 +278,7 @@ def every_step_twice(message: Sent, request: Sent | None) -> list[Sent] | None:
     level=SHALL_NOT,
     on=ON,
     who=SCP,
+    due=False,
     when=lambda o: any(t in match.elements for _, match in items(o) for t in ("00080005", "00080201")),
     says="Character set and time zone of an item are not empty.",
 )

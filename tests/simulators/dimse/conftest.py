@@ -134,6 +134,15 @@ def dial(tmp_path: Path) -> Iterator[Dialled]:
         one.close()
 
 
+def heard(scu: Dial, enough: Callable[[], bool]) -> None:
+    """Listen, and answer what we are asked, until it is enough."""
+    for _ in range(100):
+        if enough():
+            return
+        scu.receive(0.1, quiet=True)
+    raise AssertionError(f"nothing came; {scu.ended}")
+
+
 def ask(scu: Dial, request: Message) -> list[Message]:
     """All responses to a request; there is a final one."""
     answers = list(scu.responses(request))

@@ -15,7 +15,7 @@ from simulators.archive.archive import Archive
 from simulators.dimse.link import Patience, Peer
 from simulators.dimse.serve import Served
 
-from .conftest import CT, EXPLICIT, SC, Dialled, ask, dataset_of, identifier, make, octets_of, put
+from .conftest import CT, EXPLICIT, SC, Dialled, ask, dataset_of, heard, identifier, make, octets_of, put
 
 COMMITMENT, INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 
@@ -31,9 +31,7 @@ def action(scu: Dial, dataset: Dataset, instance: str = INSTANCE, type: int = 1)
 
 def report(scu: Dial) -> tuple[Message, Dataset]:
     """The next report on this association, answered by success."""
-    while not scu.served:
-        assert scu.turn(scu.line.deadline()), scu.ended
-        scu.receive(0, quiet=True)
+    heard(scu, lambda: bool(scu.served))
     event = scu.served.pop(0)
     return event, dataset_of(event.dataset_octets())
 
@@ -103,9 +101,9 @@ class Listener:
         self.came = threading.Event()
 
     def __enter__(self) -> int:
-        from pynetdicom import AE, evt
-
-        ae = AE(ae_title="TESTER")
+        pynetdicom = pytest.importorskip("pynetdicom")
+        evt = pynetdicom.evt
+        ae = pynetdicom.AE(ae_title="TESTER")
         ae.add_supported_context(COMMITMENT, EXPLICIT, scu_role=False, scp_role=True)
         handlers = [(evt.EVT_N_EVENT_REPORT, self._event)]
         self._server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)

@@ -14,7 +14,7 @@ from harness.upper_layer.offer import Extended, Identity, Role, Window
 from simulators.archive.archive import Archive
 from simulators.dimse.serve import Served
 
-from .conftest import BIG, EXPLICIT, IMPLICIT, SC, Dialled, ask, identifier, make, octets_of, put
+from .conftest import BIG, EXPLICIT, IMPLICIT, SC, Dialled, ask, heard, identifier, make, octets_of, put
 from .test_dimse_steps import created, finished
 from .test_dimse_worklist import item
 
@@ -54,9 +54,7 @@ def everything(scu: Dial, syntax: str) -> None:
         n_action_rq(at[COMMITMENT], 1, COMMITMENT, INSTANCE, 9),
     ], 1):  # fmt: skip
         ask(scu, request.set(MessageID=number))
-    while not any(one.name == "N-EVENT-REPORT-RQ" for one in scu.served):
-        assert scu.turn(scu.line.deadline())
-        scu.receive(0, quiet=True)
+    heard(scu, lambda: any(one.name == "N-EVENT-REPORT-RQ" for one in scu.served))
 
 
 @pytest.fixture(params=[IMPLICIT, EXPLICIT, BIG])

@@ -132,15 +132,14 @@ def test_movescu(archive: Archive, door: Served, tmp_path: Path, free: int, synt
 
 @pytest.fixture
 def associate(door: Served) -> Iterator[Callable[..., Any]]:
-    from pynetdicom import AE, build_role
-
+    pynetdicom = pytest.importorskip("pynetdicom")
     made: list[Any] = []
 
     def associated(*contexts: tuple[str, str], roles: tuple[str, ...] = (), handlers: Any = ()) -> Any:
-        ae = AE(ae_title="PYNET")
+        ae = pynetdicom.AE(ae_title="PYNET")
         for abstract, syntax in contexts:
             ae.add_requested_context(abstract, syntax)
-        negotiation = [build_role(uid, scu_role=True, scp_role=True) for uid in roles]
+        negotiation = [pynetdicom.build_role(uid, scu_role=True, scp_role=True) for uid in roles]
         made.append(
             ae.associate(door.host, door.port, ae_title="PROOF", ext_neg=negotiation, evt_handlers=list(handlers))
         )
@@ -153,8 +152,7 @@ def associate(door: Served) -> Iterator[Callable[..., Any]]:
 
 
 def test_pynetdicom_stores_finds_and_gets(archive: Archive, associate: Callable[..., Any]) -> None:
-    from pynetdicom import evt
-
+    evt = pytest.importorskip("pynetdicom").evt
     find, get = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.3"
     got: list[Dataset] = []
 

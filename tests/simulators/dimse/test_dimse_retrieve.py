@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.uid import JPEGBaseline8Bit
 
+from harness.association import Association, Tape
+from harness.blobs import Blobs
 from harness.talk.dimse import Dial
 from harness.upper_layer.message import Message, cancel_rq, get_rq, move_rq, response
 from harness.upper_layer.offer import Abort, Extended, Role
 from simulators.archive.archive import Archive
 from simulators.dimse.link import Patience, Peer
-from simulators.dimse.serve import Served, serve
+from simulators.dimse.serve import Served, Setup, serve
 
 from .conftest import (
     BIG,
@@ -278,6 +281,27 @@ def test_move(filled: Archive, opened: Callable[..., Served], dial: Dialled, oth
     assert after.path.read_bytes()[after.dataset_at :] == before.path.read_bytes()[before.dataset_at :]
 
 
+def test_the_association_with_a_destination_is_released(
+    filled: Archive, opened: Callable[..., Served], dial: Dialled, tmp_path: Path
+) -> None:
+    blobs, ended = Blobs(tmp_path / "heard"), threading.Event()
+    heard: list[Association] = []
+
+    @contextmanager
+    def observe() -> Iterator[Tape]:
+        tape = Tape(blobs)
+        yield tape
+        heard.append(tape.finish())
+        ended.set()
+
+    with closing(Archive(tmp_path / "third")) as third, serve(third, "THIRD", setup=Setup(observe=observe)) as served:
+        scu = mover(opened, dial, ("THIRD", served.port))
+        move(scu, "THIRD", QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.1")
+        scu.close()  # whoever asked is gone; the destination is left in order all the same
+        assert ended.wait(10)
+    assert [(one.ending, len(one.operations)) for one in heard] == [("release", 3)]
+
+
 def test_an_unknown_destination_is_said_to_be_so(filled: Archive, opened: Callable[..., Served], dial: Dialled) -> None:
     (answer,) = move(mover(opened, dial), "NOWHERE", QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.1")
     assert answer.status == 0xA801
@@ -342,9 +366,9 @@ class Scripted:
         self.got: list[Any] = []
 
     def __enter__(self) -> int:
-        from pynetdicom import AE, evt
-
-        ae = AE(ae_title="OTHER")
+        pynetdicom = pytest.importorskip("pynetdicom")
+        evt = pynetdicom.evt
+        ae = pynetdicom.AE(ae_title="OTHER")
         ae.add_supported_context(SC, [EXPLICIT, IMPLICIT])
         self._server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)])
         return int(self._server.socket.getsockname()[1])

@@ -17,7 +17,7 @@ from simulators.archive.archive import Archive
 from simulators.archive.steps import COMPLETED, DISCONTINUED, IN_PROGRESS, STATUS, TRANSITIONS, Steps, Wrong, state_of
 from simulators.dimse.serve import Served
 
-from .conftest import EXPLICIT, Dialled, ask, dataset_of, identifier, octets_of
+from .conftest import EXPLICIT, Dialled, ask, dataset_of, heard, identifier, octets_of
 
 STEP, RETRIEVE, NOTIFICATION = (f"1.2.840.10008.3.1.2.3.{n}" for n in (3, 4, 5))
 UID = "1.2.3.4"
@@ -149,14 +149,18 @@ def test_get_tells_what_was_asked(scu: Dial) -> None:
     assert (answer.status, [e.keyword for e in told]) == (0x0001, ["PatientID"])
 
 
+def test_numbers_are_told_as_they_were_written(scu: Dial) -> None:
+    create(scu, created(PatientWeight="70.50", StudyID="007"))
+    (answer,) = ask(scu, n_get_rq(3, 5, RETRIEVE, UID, [0x00101030]))
+    assert b"70.50" in answer.dataset_octets()
+
+
 def test_those_who_listen_hear_of_every_change(door: Served, dial: Dialled, scu: Dial) -> None:
     listener = dial(door, (NOTIFICATION, (EXPLICIT,)))
     create(scu, created())
     change(scu, identifier(PerformedProcedureStepDescription="Head"))
     change(scu, finished())
-    while len(listener.served) < 3:
-        assert listener.turn(listener.line.deadline())
-        listener.receive(0, quiet=True)
+    heard(listener, lambda: len(listener.served) == 3)
     types = sorted(event.command["EventTypeID"] for event in listener.served)
     assert types == [1, 2, 4]
     assert {(event.sop_class, event.instance) for event in listener.served} == {(NOTIFICATION, UID)}

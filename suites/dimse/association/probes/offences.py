@@ -111,7 +111,7 @@ def silence(dimse: Dimse) -> None:
     for begun in (b"", b"\1", request(dimse)[:40]):
         with dimse.connect(facts={"provoked": "silence"}) as bare:
             bare.say(begun)
-            echo(dimse)
+            echo(dimse, beside="a connection on which nothing comes")
             bare.pdu(1.0, quiet=True)
     echo(dimse)
 

@@ -69,9 +69,9 @@ def pieces(id: int, command: bytes, size: int) -> Iterator[bytes]:
         yield octets.value(id, 1 | last << 1, command[at : at + size])
 
 
-def echo(dimse: Dimse, step: str = "") -> None:
+def echo(dimse: Dimse, step: str = "", **facts: Any) -> None:
     """A plain association with one C-ECHO."""
-    with dimse.associate(VERIFY, step=step) as a:
+    with dimse.associate(VERIFY, step=step, facts=facts) as a:
         a.echo()
 
 

@@ -1,0 +1,1 @@
+"""What holds across the web door and the DIMSE door of one archive."""
