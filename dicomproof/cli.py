@@ -49,6 +49,7 @@ ONLY = typer.Option(
 PEER = typer.Option(
     "--peer", help="AET@HOST:PORT of an application entity that the DIMSE side knows, as a destination (repeatable)."
 )
+WORKLIST = typer.Option("--worklist", help="File of worklist items: DICOM, or DICOM JSON (repeatable).")
 MUTANT = typer.Option("--mutant", help="Serve with this seeded defect (repeatable).")
 WEB = "127.0.0.1:8080"
 OUT = typer.Option("--out", "-o", help="Folder for run.ndjson, blobs/, report.html, junit.xml and allure/.")
@@ -225,6 +226,7 @@ def simulate_command(
     ] = None,
     dimse: Annotated[str | None, typer.Option("--dimse", help="AET@HOST:PORT to serve DIMSE at.")] = None,
     peer: Annotated[list[str] | None, PEER] = None,
+    worklist: Annotated[list[Path] | None, WORKLIST] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of the archive; a temporary one by default.")
     ] = None,
@@ -236,7 +238,8 @@ def simulate_command(
 ) -> None:
     """Serve the reference simulator until Ctrl-C, with or without seeded defects; both doors lead to one archive."""
     place = web if web is not None else "" if dimse else WEB
-    options = Simulated(place, dimse or "", peer or [], data, database, mutant or [], edition or DEFAULT_EDITION)
+    options = Simulated(place, dimse or "", peer or (), worklist or (), data, database, mutant or (),
+                        edition or DEFAULT_EDITION)  # fmt: skip
     try:
         serve_simulator(out, options)
     except (UsageError, TargetError) as error:
@@ -260,6 +263,7 @@ def observe_command(
     only: Annotated[str, ONLY] = "",
     edition: Annotated[str, EDITION] = "",
     peer: Annotated[list[str] | None, PEER] = None,
+    worklist: Annotated[list[Path] | None, WORKLIST] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of the archive that is served; a temporary one by default.")
     ] = None,
@@ -272,7 +276,7 @@ def observe_command(
     try:
         with show.clients(out) as events:
             options = Observed(out_, entity(dimse), command or (), seconds, only, edition or DEFAULT_EDITION,
-                               [entity(p) for p in peer or ()], data, mutant or (), again)  # fmt: skip
+                               [entity(p) for p in peer or ()], worklist or (), data, mutant or (), again)  # fmt: skip
             result = observe(options, events)
     except UsageError as error:
         raise stop(Exit.USAGE, str(error)) from None

@@ -24,6 +24,7 @@ import suites
 from dicomproof import __version__
 from dicomproof.run import Result, UsageError, select
 from dicomproof.sims import dimse_mutation, door_of
+from dicomproof.simulate import schedule
 from harness.association import Association, Tape
 from harness.behind import Behind
 from harness.clerk import Clerk
@@ -55,6 +56,7 @@ class Options:
     only: str = ""
     edition: str = DEFAULT_EDITION
     peers: Sequence[Entity] = ()
+    worklist: Sequence[Path] = ()
     data: Path | None = None
     mutants: Sequence[str] = ()
     again: str = ""
@@ -137,6 +139,7 @@ class _Observation:
         try:
             with serve(self.archive, entity.title, entity.host, entity.port, setup) as served:
                 self.entity = served.entity
+                schedule(served, self.options.worklist)
                 self._header(served.entity)
                 self.events.serving(served.entity)
                 said = self._until_over(served.entity)

@@ -32,7 +32,7 @@ from harness.make.corpus import corpus
 from harness.make.sample import Sample
 from harness.make.variants import for_web
 from harness.record import BLOBS, Record
-from harness.rule import Catalogue, Probe, Rule
+from harness.rule import Catalogue, Probe, Role, Rule
 from harness.secrets import Secrets
 from harness.session import BudgetSpent, Events, Session, TargetGone
 from harness.talk.listener import Listener
@@ -153,7 +153,9 @@ def select(catalogue: Catalogue, only: str, about: Collection[str] = ("web",)) -
         services = set(catalogue.grounds)
     ids = {i for s in services for i in catalogue.grounds.get(s, ())}
     # they come along to carry the others, so a run that does not exercise them is whole all the same
-    return chosen + [replace(r, due=False) for r in possible if r.id in ids and r not in chosen]
+    carrying = [replace(r, due=False) for r in possible if r.id in ids and r not in chosen]
+    # who is asked need not ask anybody: only now and then (C-MOVE, reports) the target is the one that these bind
+    return [replace(r, due=False) if r.who in (Role.REQUESTOR, Role.SCU) else r for r in chosen] + carrying
 
 
 class _Run:

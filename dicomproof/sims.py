@@ -15,6 +15,8 @@ from typing import Any, TypeVar, get_args
 
 from harness.entity import Entity
 from harness.exchange import Answer, Ask, Exchange
+from harness.make import steps
+from harness.make.attributes import attributes
 from harness.rule import At, Catalogue, Mutant, MutantFunction, Rule
 from harness.target import DOORS, Dimse, Target, TargetError
 from harness.upper_layer.message import Message
@@ -41,6 +43,7 @@ CONTROLS: dict[str, Callable[[], contextlib.AbstractContextManager[Served]]] = {
     **{f"hostile-{kind}": partial(controls.hostile, kind) for kind in get_args(controls.Hostility)},
 }
 
+SCHEDULE = "simulator"  # the seed of the worklist of a simulator that is checked
 Thing = TypeVar("Thing")
 Mutate = Callable[[Ask, Callable[[Ask], Answer]], Answer]
 
@@ -116,6 +119,8 @@ def _dimse(archive: Archive, mutant: Mutant | None, called_back: Entity | None) 
     peers = {called_back.title: Peer(called_back.host, called_back.port)} if called_back else {}
     setup = Setup(peers=peers, mutate=dimse_mutation(mutant) if mutant else None)
     with serve_dimse(archive, setup=setup) as served:
+        for planned in steps.scheduled(SCHEDULE):  # nothing can be scheduled in DIMSE, so a product comes with its own
+            served.services.worklist.put(attributes(planned))
         yield Dimse(served.entity)
 
 

@@ -25,7 +25,7 @@ from harness.exchange import Answer, Ask
 from harness.rule import At, Mutant
 from simulators.archive.archive import Archive
 from simulators.dimse.link import Peer
-from simulators.dimse.serve import Setup
+from simulators.dimse.serve import Served, Setup
 from simulators.dimse.serve import serve as serve_dimse
 from simulators.serve import serve
 
@@ -33,11 +33,12 @@ from simulators.serve import serve
 @dataclass(frozen=True)
 class Options:
     """What the command line asks of a simulator: which doors at which addresses, over which archive, with which
-    defects. `peers` are the application entities that the DIMSE door knows."""
+    defects. `peers` are the application entities that the DIMSE door knows, `worklist` files of what is scheduled."""
 
     web: str = ""
     dimse: str = ""
     peers: Sequence[str] = ()
+    worklist: Sequence[Path] = ()
     data: Path | None = None
     database: str | None = None
     mutants: Sequence[str] = ()
@@ -93,7 +94,17 @@ def _dimse(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Ite
         except OSError as error:
             said = error.strerror or error
             raise UsageError(f"{place} cannot be served: {said}. Choose another --dimse.") from None
+        schedule(served, options.worklist)
         yield served.address
+
+
+def schedule(served: Served, files: Sequence[Path]) -> None:
+    """Put the items of these files on the worklist; UsageError when one of them holds none."""
+    for path in files:
+        try:
+            served.services.worklist.load(path)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} holds no worklist items: {error}. Give DICOM files or DICOM JSON.") from None
 
 
 def _until_stopped() -> None:

@@ -118,7 +118,9 @@ class Association:
 
     @property
     def fault(self) -> str:
-        """Why it is not complete, '' when it is."""
+        """Why it is not complete, '' when it is: something that the other side did is no fault of those under test."""
+        if self.ended_by not in self.judged:
+            return ""
         return {
             "timeout": "no answer came in time",
             "reset": "the transport connection broke",

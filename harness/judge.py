@@ -101,7 +101,8 @@ class Judge:
             if not subject.judges(rule.who.value):
                 continue
             if incomplete is not None and not rule.incomplete:
-                if not incomplete.facts.get("cut"):  # else the probe broke it off, which says nothing about the target
+                # else the probe broke it off, or the protocol, which says nothing about the target here
+                if not any(incomplete.facts.get(word) for word in ("cut", "provoked")):
                     why = f"{incomplete.called} has no whole answer: {incomplete.fault}"
                     tally.blocked = tally.blocked or why
                 continue

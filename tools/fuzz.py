@@ -1,10 +1,10 @@
-"""Throws random and mutated inputs at every reader of harness/wire, and reports what is not an answer.
+"""Throws random and mutated inputs at every reader of harness/wire and at both sides of the upper layer's machine.
 
     python tools/fuzz.py [--inputs N] [--seed S] [--first K] [--reader all|NAME] [--save DIR]
 
-An input fails when a reader raises, takes more processor time than one second for each KiB begun, or wants more
-memory than 1 GiB. Each failure is saved with the number of its input; `--first K --inputs 1` makes that one again.
-A long run says every half minute how far it is.
+An input fails when a reader raises, when the machine does not end as it should, when it takes more processor time
+than one second for each KiB begun, or wants more memory than 1 GiB. Each failure is saved with the number of its
+input; `--first K --inputs 1` makes that one again. A long run says every half minute how far it is.
 Exit 0: nothing found, 1: something found.
 
 Knows how inputs are made and how readers are called; must not know what they ought to find.
@@ -13,6 +13,7 @@ Knows how inputs are made and how readers are called; must not know what they ou
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import random
 import resource
@@ -20,8 +21,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -29,6 +30,26 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from harness.body import Body  # noqa: E402
+from harness.upper_layer import encode  # noqa: E402
+from harness.upper_layer.indications import (  # noqa: E402
+    AssociateRequested,
+    Indication,
+    MessageReceived,
+    ReleaseRequested,
+)
+from harness.upper_layer.machine import Machine, Misuse  # noqa: E402
+from harness.upper_layer.message import echo_rq, response, store_rq  # noqa: E402
+from harness.upper_layer.negotiate import Policy, negotiate  # noqa: E402
+from harness.upper_layer.offer import (  # noqa: E402
+    EXPLICIT,
+    IMPLICIT,
+    Acceptance,
+    Offer,
+    Rejection,
+    Window,
+    propose,
+)
+from harness.upper_layer.states import State  # noqa: E402
 from harness.wire import (  # noqa: E402
     coding,
     dicom_json,
@@ -110,6 +131,96 @@ def read_dimse(data: bytes) -> None:
         str((message.name, message.sop_class, message.id, message.responded, message.status))
 
 
+ECHO, CT = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2"
+OFFER = Offer(propose([(ECHO, [IMPLICIT]), (CT, [EXPLICIT, IMPLICIT])]), window=Window(0, 0))
+POLICY = Policy(
+    {ECHO: [IMPLICIT], CT: [IMPLICIT, EXPLICIT]},
+    roles={CT: (True, True)},
+    window=Window(8, 8),
+    extended=lambda asked: asked,
+    identity=lambda who: b"" if who.positive else Rejection(1, 1, 1) if who.type == 1 else None,
+)
+AGREED = negotiate(OFFER, POLICY)
+assert isinstance(AGREED, Acceptance)
+FIRST = {"acceptor": encode.associate_rq(OFFER).encode(), "requestor": encode.associate_ac(AGREED).encode()}
+
+
+class Side:
+    """One side of an association as the door drives it: it agrees to everything, until the machine has enough."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.sent = 0
+
+    def hear(self, octets: bytes) -> None:
+        for one in self.machine.receive(octets):
+            with contextlib.suppress(Misuse):  # what came in the same octets ended the association already
+                self._answer(one)
+        self.flush()
+
+    def flush(self) -> None:
+        for one in pdu.split(Body.of(self.machine.octets_to_send())):
+            assert one.complete, f"a {one.name} left that is not whole"
+            self.sent += 1
+
+    def _answer(self, one: Indication) -> None:
+        if isinstance(one, AssociateRequested):
+            answer = negotiate(one.offer, POLICY)
+            self.machine.accept(answer) if isinstance(answer, Acceptance) else self.machine.reject(answer)
+        elif isinstance(one, MessageReceived) and one.message.request and one.message.id >= 0:
+            self.machine.send(response(one.message, 0))
+        elif isinstance(one, ReleaseRequested):
+            self.machine.answer_release()
+
+    def finish(self, whole: bool) -> None:
+        """The timer runs out or the peer closes: either ends it, whatever the state was."""
+        if whole and self.machine.artim:
+            self.machine.artim_expired()
+            assert self.machine.closing
+        self.machine.closed()
+        assert self.machine.state in (State.STA1, State.STA4), self.machine.state
+        assert not self.machine.octets_to_send(), "something is to be sent when nobody hears it"
+
+
+def pieces(data: bytes, chance: random.Random) -> Iterable[bytes]:
+    at = 0
+    while at < len(data):
+        size = chance.choice((1, 5, 6, 7, 100, len(data), len(data)))
+        yield data[at : at + size]
+        at += size
+
+
+def read_machine(data: bytes) -> None:
+    """Both sides are told it from the first octet on, and once an association stands, and while we want to leave."""
+    chance = random.Random(zlib.crc32(data))
+    for begun in range(4):
+        for name, first in FIRST.items():
+            _drive(name, first if begun else b"", begun, data, chance)
+
+
+def _drive(name: str, before: bytes, begun: int, data: bytes, chance: random.Random) -> None:
+    machine = Machine("acceptor", most=1 << 16) if name == "acceptor" else Machine("requestor", OFFER, most=1 << 16)
+    side = Side(machine)
+    if name == "acceptor":
+        machine.opened()
+    else:
+        machine.connect()
+        machine.connected()
+    side.flush()
+    side.hear(before)
+    if begun > 1:
+        machine.send(echo_rq(1, 7) if begun == 2 else store_rq(3, 7, CT, "1.2", bytes(300)))
+        machine.release()
+        side.flush()
+    for piece in pieces(data, chance):
+        if machine.closing:
+            break
+        side.hear(piece)
+    # a PDU takes six octets at least, and brings about one answer at most
+    assert side.sent <= len(data) // 6 + 10, f"{side.sent} PDUs in answer to {len(data)} octets"
+    side.finish(chance.random() < 0.5)
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
     "media": read_media,
     "multipart": read_multipart,
@@ -119,6 +230,7 @@ READERS: dict[str, Callable[[bytes], None]] = {
     "uri": read_uri,
     "coding": read_coding,
     "dimse": read_dimse,
+    "machine": read_machine,
 }
 
 
@@ -128,7 +240,7 @@ def input_of(reader: str, number: int, seed: int) -> bytes:
     return mutated(chance, seeds(reader))[:LARGEST]
 
 
-@contextmanager
+@contextlib.contextmanager
 def watched(size: int) -> Iterator[None]:
     """Raises Hang when the processor time for an input of this size is over."""
     signal.setitimer(signal.ITIMER_PROF, 1 + size // KIB)

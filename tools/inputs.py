@@ -127,6 +127,28 @@ _STREAMS = (
     "000a01000800180006000000000000080102312e322e3300",
 )
 
+_RELEASE_RQ, _RELEASE_RP = "05000000000400000000", "06000000000400000000"
+_ABORT, _REJECT = "07000000000400000000", "03000000000400010101"
+
+
+def _dialogues() -> list[bytes]:
+    """What one side may say in a row; of an association that stands already, and from its first octet on."""
+    echo, answer, everything, store = _STREAMS
+    told = echo[422:-20]  # the C-ECHO-RQ alone
+    rows = [
+        echo,
+        answer,
+        everything + told + _RELEASE_RQ,
+        echo[:-20] + _ABORT,
+        answer[:-20] + _ABORT,
+        _REJECT,
+        told + told + store + _RELEASE_RQ,
+        store + _RELEASE_RQ + _RELEASE_RP,
+        _RELEASE_RP + _RELEASE_RQ,
+        store + store + store,
+    ]
+    return [bytes.fromhex(row) for row in rows]
+
 
 @cache
 def seeds(reader: str) -> tuple[bytes, ...]:
@@ -140,6 +162,7 @@ def seeds(reader: str) -> tuple[bytes, ...]:
         "part10": _files,
         "uri": lambda: _TARGETS,
         "dimse": lambda: [bytes.fromhex(stream) for stream in _STREAMS],
+        "machine": _dialogues,
         "coding": lambda: [gzip.compress(text[1], mtime=0), zlib.compress(text[1]), gzip.compress(b"", mtime=0)],
     }
     return tuple(made[reader]())

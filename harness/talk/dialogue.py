@@ -190,6 +190,8 @@ class Dimse:
         if listener is None:
             raise ValueError("the target knows no place where it could call us back")
         with listener.turn:
+            for late in listener.collect():  # what came after the probe that it belongs to
+                self._hand_over(late, "", None, "")
             listener.begin(manner)
             try:
                 yield listener
@@ -225,10 +227,10 @@ class Dimse:
         bounds = self.setup.limits
         return replace(bounds, deadline=min(bounds.deadline, self.session.deadline))
 
-    def _hand_over(self, association: Association, step: str, facts: Facts) -> Association:
-        return self.session.associated(
-            association, probe=self.probe, journey=self._journey, step=step, facts=dict(facts or {})
-        )
+    def _hand_over(self, association: Association, step: str, facts: Facts, journey: str | None = None) -> Association:
+        """`journey`: another one than that of now, '' for none."""
+        name = self._journey if journey is None else journey
+        return self.session.associated(association, probe=self.probe, journey=name, step=step, facts=dict(facts or {}))
 
 
 class Associated:

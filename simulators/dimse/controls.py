@@ -6,6 +6,7 @@ Must not know rules; has no archive behind it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -15,8 +16,8 @@ from typing import Final, Literal, get_args
 
 from harness.entity import Entity
 from harness.upper_layer import encode
-from harness.upper_layer.indications import AssociateRequested, MessageReceived, ReleaseRequested
-from harness.upper_layer.machine import Machine
+from harness.upper_layer.indications import AssociateRequested, Indication, MessageReceived, ReleaseRequested
+from harness.upper_layer.machine import Machine, Misuse
 from harness.upper_layer.message import FIELDS, Message, response
 from harness.upper_layer.offer import Acceptance, Answered, Extended, Offer, Rejection, Role
 from simulators.dimse.talk import PENDING, SUCCESS
@@ -120,16 +121,22 @@ async def _talk(decide: Decide, respond: Respond, reader: asyncio.StreamReader, 
     machine.opened()
     while not machine.closing and (octets := await reader.read(PIECE)):
         for one in machine.receive(octets):
-            if isinstance(one, AssociateRequested):
-                answer = decide(one.offer)
-                machine.accept(answer) if isinstance(answer, Acceptance) else machine.reject(answer)
-            elif isinstance(one, MessageReceived) and one.message.request:
-                for message in respond(one.message, machine):
-                    machine.send(message)
-                    await _flush(machine, writer)
-            elif isinstance(one, ReleaseRequested):
-                machine.answer_release()
+            with contextlib.suppress(Misuse):  # what came in the same octets ended the association already
+                await _reply(one, decide, respond, machine, writer)
         await _flush(machine, writer)
+
+
+async def _reply(one: Indication, decide: Decide, respond: Respond, machine: Machine,
+                 writer: asyncio.StreamWriter) -> None:  # fmt: skip
+    if isinstance(one, AssociateRequested):
+        answer = decide(one.offer)
+        machine.accept(answer) if isinstance(answer, Acceptance) else machine.reject(answer)
+    elif isinstance(one, MessageReceived) and one.message.request:
+        for message in respond(one.message, machine):
+            machine.send(message)
+            await _flush(machine, writer)
+    elif isinstance(one, ReleaseRequested):
+        machine.answer_release()
 
 
 async def _flush(machine: Machine, writer: asyncio.StreamWriter) -> None:

@@ -200,7 +200,8 @@ class Link:
             elif isinstance(one, Released):
                 self._over = "the association was released"
             elif isinstance(one, ReleaseRequested):
-                self._machine.answer_release()
+                with contextlib.suppress(Misuse):  # the same octets may have held an A-ABORT as well
+                    self._machine.answer_release()
                 self._over = "the other side released the association"
         if self._over and self._machine.sending:
             with contextlib.suppress(OSError):

@@ -66,7 +66,9 @@ CLIENTS = (
         "dimse.query-retrieve.move",
     ),
     Client("pynetdicom echoscu", f"{PYTHON} echoscu -aec {{title}} {{host}} {{port}}", "dimse.verification.echo"),
-    Client("pynetdicom storescu", f"{PYTHON} storescu -aec {{title}} {{host}} {{port}} {{files}}", "dimse.storage.store"),
+    Client(
+        "pynetdicom storescu", f"{PYTHON} storescu -aec {{title}} {{host}} {{port}} {{files}}", "dimse.storage.store"
+    ),
     Client(
         "pynetdicom findscu",
         f"{PYTHON} findscu -S -aec {{title}} {STUDY}= {{host}} {{port}}",

@@ -40,7 +40,8 @@ class Transactions:
         self._words = (dimse.session.seed, dimse.nonce, dimse.probe)
         self.known: dict[str, dict[str, Any]] = {}
         self.kept: list[Pair] = [(s.sop_class, s.instance) for s in dimse.samples[:FEW]]
-        self.facts: dict[str, Any] = {"transactions": self.known, "called": dimse.entity.title, "waited": PATIENCE}
+        self.patience = min(PATIENCE, dimse.session.deadline)
+        self.facts: dict[str, Any] = {"transactions": self.known, "called": dimse.entity.title, "waited": self.patience}
 
     def unknown(self, count: int = 1) -> list[Pair]:
         """References to what nobody stored."""
@@ -69,7 +70,7 @@ def ask(a: Associated, information: Dataset) -> int | None:
     return a.n_action(COMMITMENT, COMMITMENT_INSTANCE, 1, information).status
 
 
-def await_reports(a: Associated, count: int, seconds: float = PATIENCE) -> bool:
+def await_reports(a: Associated, count: int, seconds: float) -> bool:
     """Whether so many reports came on this association in time."""
     until = time.monotonic() + seconds
     while len(a.dial.served) < count and a.open and time.monotonic() < until:
@@ -118,7 +119,7 @@ def _all_kinds(a: Associated, own: Transactions) -> bool:
         _, information = own.request(*pairs)
         if any(pairs) and ask(a, information) == 0:
             count += 1
-            if not await_reports(a, count):
+            if not await_reports(a, count, own.patience):
                 return False  # it reports elsewhere, or takes its time
     return count > 0
 
@@ -152,7 +153,7 @@ def elsewhere(dimse: Dimse) -> None:
                 received = ask(a, information) == 0
             early = len(a.dial.served)
         if listener is not None and received and not early:
-            listener.wait(lambda heard: bool(heard.received), PATIENCE)
+            listener.wait(lambda heard: bool(heard.received), own.patience)
 
 
 @probe("commitment.many", provokes=KINDS, needs="loaded")
@@ -164,7 +165,7 @@ def many(dimse: Dimse) -> None:
         if a.accepts(COMMITMENT) is not None:
             _, information = own.request(own.kept, own.unknown(MANY - len(own.kept)))
             if ask(a, information) == 0:
-                await_reports(a, 1)
+                await_reports(a, 1, own.patience)
 
 
 @probe("commitment.refusals", provokes=KINDS, needs="nothing")
@@ -210,5 +211,5 @@ def again(dimse: Dimse) -> None:
         a.facts["again"] = [name]
         own.known[name] = {"requested": own.known[name]["requested"]}  # what the second report is to say is open
         for count in (1, 2):
-            if ask(a, information) == 0 and not await_reports(a, count):
+            if ask(a, information) == 0 and not await_reports(a, count, own.patience):
                 return

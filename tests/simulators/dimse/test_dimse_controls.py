@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+
 import pytest
 
 from harness.talk.dimse import Dial, Limits
+from harness.upper_layer import encode
 from harness.upper_layer.message import echo_rq, find_rq, store_rq
+from harness.upper_layer.offer import Abort, Offer, propose
 from simulators.dimse.controls import CONTROLS, hostile, liar, mute, refuser
 
 from .conftest import EXPLICIT, IMPLICIT, SC, Dialled, ask, dataset_of, identifier, make, octets_of
@@ -73,7 +78,6 @@ def test_a_response_to_something_else(dial: Dialled) -> None:
 @pytest.mark.parametrize("name", sorted(CONTROLS))
 def test_no_control_stops_a_client_with_bounds(tmp_path, name: str) -> None:
     from harness.blobs import Blobs
-    from harness.upper_layer.offer import Offer, propose
 
     with CONTROLS[name]() as entity:
         limits = Limits(connect=1, deadline=0.3, artim=0.2, total=1.5, octets=1 << 22, messages=50)
@@ -86,3 +90,25 @@ def test_no_control_stops_a_client_with_bounds(tmp_path, name: str) -> None:
         scu.release()
         evidence = scu.finish()
     assert evidence.requestor.size > 0
+
+
+@pytest.mark.parametrize("second", ["P-DATA-TF", "A-RELEASE-RQ, A-ABORT"])
+def test_what_overtakes_an_answer_ends_the_association_and_nothing_else(
+    caplog: pytest.LogCaptureFixture, second: str
+) -> None:
+    asked = encode.associate_rq(Offer(propose(CONTEXTS))).encode()
+    data = b"".join(piece for pdu in encode.message_pdus(echo_rq(1, 1), 16384) for piece in pdu)
+    leaving = encode.release_rq().encode() + encode.abort(Abort()).encode()
+    with liar() as entity, socket.create_connection((entity.host, entity.port), 5) as line:
+        if second == "P-DATA-TF":
+            line.sendall(asked + data)
+            assert line.recv(10)[:1] == b"\7"
+        else:
+            line.sendall(asked)
+            assert line.recv(1 << 16)[:1] == b"\2"
+            line.sendall(leaving)
+        line.shutdown(socket.SHUT_WR)
+        while line.recv(1 << 16):
+            pass
+    gc.collect()  # where a task that ended with an exception is reported
+    assert caplog.records == []

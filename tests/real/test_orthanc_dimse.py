@@ -1,0 +1,17 @@
+"""Orthanc as an SCP, checked whole: verdicts are those of the committed file, no more and no fewer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.real import orthanc
+from tests.real.products import Product, compare, verdicts_of
+
+PRODUCTS = (Product("orthanc-dimse-1.10.1.toml", orthanc.missing, orthanc.with_dicom),)
+
+
+@pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.file.removesuffix(".toml"))
+def test_the_verdicts_are_the_expected_ones(product: Product, tmp_path: Path) -> None:
+    compare(product, verdicts_of(product, tmp_path))
