@@ -157,6 +157,7 @@ class Spoken:
 
 def _spoken(rule: Rule[Any], associations: Sequence[Spoken]) -> Iterator[list[Association]]:
     """What the rule judges: single associations, also for their operations, or whole journeys."""
+    yield from ([make()] for make in rule.examples)
     if rule.over is not Journey:
         wanted = (s for s in associations if rule.over is Association or any(map(rule.applies_to, s.kinds)))
         yield from ([s.association] for s in wanted)

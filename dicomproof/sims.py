@@ -43,6 +43,7 @@ CONTROLS: dict[str, Callable[[], contextlib.AbstractContextManager[Served]]] = {
     **{f"hostile-{kind}": partial(controls.hostile, kind) for kind in get_args(controls.Hostility)},
 }
 
+TITLE = "SIMULATOR"
 SCHEDULE = "simulator"  # the seed of the worklist of a simulator that is checked
 Thing = TypeVar("Thing")
 Mutate = Callable[[Ask, Callable[[Ask], Answer]], Answer]
@@ -118,7 +119,8 @@ def _control(name: str) -> Iterator[Standing]:
 def _dimse(archive: Archive, mutant: Mutant | None, called_back: Entity | None) -> Iterator[Dimse]:
     peers = {called_back.title: Peer(called_back.host, called_back.port)} if called_back else {}
     setup = Setup(peers=peers, mutate=dimse_mutation(mutant) if mutant else None)
-    with serve_dimse(archive, setup=setup) as served:
+    # another title than ours, so that what is repeated of either can be told apart
+    with serve_dimse(archive, TITLE, setup=setup) as served:
         for planned in steps.scheduled(SCHEDULE):  # nothing can be scheduled in DIMSE, so a product comes with its own
             served.services.worklist.put(attributes(planned))
         yield Dimse(served.entity)

@@ -139,6 +139,7 @@ class Rule(Generic[Subject]):
     incomplete: bool = False
     due: bool = True
     mutants: list[Mutant] = field(default_factory=list)
+    examples: list[Callable[[], Association]] = field(default_factory=list)
 
     def __call__(self, subject: Subject) -> Iterator[Finding]:
         yield from self.judgement(subject) or ()
@@ -162,6 +163,14 @@ class Rule(Generic[Subject]):
     def applies_to(self, kind: str) -> bool:
         """`on` is a dotted prefix of the subject's kind; '|' separates alternatives."""
         return any(kind == on or kind.startswith(on + ".") for on in self.on.split("|"))
+
+    def example(self, make: Callable[[], Association]) -> Callable[[], Association]:
+        """Register an association worked out by hand in which the rule is exercised and content.
+
+        For what no simulator of ours says: mutants of the rule are tried on it.
+        """
+        self.examples.append(make)
+        return make
 
     @overload
     def mutant(self, act: Act, *, at: At = ANSWER, defects: str | Iterable[str] = ()) -> Act: ...

@@ -1,14 +1,13 @@
-"""Associations told by hand: the octets come from our own encoders, which share nothing with the strict readers."""
+"""Associations that several tests look at; the strict readers share nothing with what encodes them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from harness.association import SIDES, Association, Said, Side
-from harness.body import Body
+from harness.association import Association, Side
+from harness.make.associations import octets, told
 from harness.upper_layer import message as say
-from harness.upper_layer.encode import associate_ac, associate_rq, message_pdus, release_rp, release_rq
-from harness.upper_layer.message import Message
+from harness.upper_layer.encode import associate_ac, associate_rq, release_rp, release_rq
 from harness.upper_layer.offer import IMPLICIT, Acceptance, Answered, Offer, propose
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -16,25 +15,18 @@ FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 IDENTIFIER = b"\x08\0\x52\0\x06\0\0\0STUDY \x10\0\x20\0\x04\0\0\0ID12"
 
 
-def octets(message: Message) -> bytes:
-    """The P-DATA-TF PDUs of a message."""
-    return b"".join(b"".join(bytes(p) for p in piece) for piece in message_pdus(message, 0))
-
-
 def association(*more: tuple[Side, bytes], seq: int = 7, calling: str = "WE", **about: Any) -> Association:
     """An association that was accepted, then these octets of these sides, then released."""
     offer = Offer(propose([(VERIFICATION, [IMPLICIT]), (FIND, [IMPLICIT])]), called="PACS", calling=calling)
     acceptance = Acceptance((Answered(1, 0, IMPLICIT), Answered(3, 0, IMPLICIT)), "PACS", calling)
-    told: list[tuple[Side, bytes]] = [
+    pieces: list[tuple[Side, bytes]] = [
         ("requestor", associate_rq(offer).encode()),
         ("acceptor", associate_ac(acceptance).encode()),
         *more,
         ("requestor", release_rq().encode()),
         ("acceptor", release_rp().encode()),
     ]
-    said = tuple(Said(side, "octets", len(what), ms) for ms, (side, what) in enumerate(told))
-    requestor, acceptor = (Body.of(b"".join(what for side, what in told if side == own)) for own in SIDES)
-    return Association(seq, requestor, acceptor, said, address="dimse://PACS@h:104", probe="p", **about)
+    return told(pieces, seq=seq, address="dimse://PACS@h:104", probe="p", **about)
 
 
 def find(matches: int) -> list[tuple[Side, bytes]]:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import suites
 from dicomproof.catalogue import defect_rows, gaps
+from harness.association import SIDES, Association
 from harness.context import POLICIES
+from harness.judge import Judge
+from harness.rule import Rule
+from harness.verdict import Outcome
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE = suites.load()
@@ -67,6 +73,18 @@ def test_a_rule_is_well_declared(rule) -> None:
     assert "PS3." in rule.cites or "RFC" in rule.cites
     assert rule.id == rule.id.lower()
     assert " " not in rule.id
+
+
+EXAMPLES = [(r, make) for r in CATALOGUE.rules.values() for make in r.examples]
+
+
+@pytest.mark.parametrize(("rule", "make"), EXAMPLES, ids=lambda x: getattr(x, "id", getattr(x, "__name__", "")))
+def test_an_example_exercises_its_rule_which_is_content(rule: Rule[Any], make: Callable[[], Association]) -> None:
+    judge = Judge(CATALOGUE, rules=[rule], grounded=False)
+    for side in SIDES:
+        assert judge.see(make().but(judged=frozenset({side}))) == []
+    (verdict,) = judge.finish()
+    assert (verdict.outcome, verdict.why) == (Outcome.PASS, "")
 
 
 def test_every_rule_is_provoked_by_some_probe() -> None:

@@ -364,8 +364,9 @@ def answers_about_the_same(o: Operation) -> Iterator[Finding]:
         for keyword, other in kind.items():
             asked = o.request.command.text(keyword) or o.request.command.text(other)
             got = message.command.text(keyword)
-            if got and asked and got != asked:
-                yield Finding(got, asked, f"{o.where(message)}, {keyword}")
+            if message.command.has(keyword) and asked and got != asked:
+                # no value says nothing of another class or instance, where the element could as well be left out
+                yield Finding(got or "no value", asked, f"{o.where(message)}, {keyword}", warn=not got)
 
 
 @answers_about_the_same.mutant(at=MESSAGE)
@@ -379,6 +380,12 @@ def answers_about_another_class(message: Sent, asked: Sent | None) -> Sent | Non
 def answers_about_another_instance(message: Sent, asked: Sent | None) -> Sent | None:
     """C-STORE responses name another instance."""
     return but(message, AffectedSOPInstanceUID="2.25.7") if bend.is_response(message, "store") else None
+
+
+@answers_about_the_same.mutant(at=MESSAGE)
+def answers_about_no_class(message: Sent, asked: Sent | None) -> Sent | None:
+    """Responses have an Affected SOP Class UID without a value."""
+    return but(message, AffectedSOPClassUID=b"") if bend.is_response(message) else None
 
 
 _ERROR = ("OffendingElement", "ErrorComment", "ErrorID")

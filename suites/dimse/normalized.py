@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.association import Operation
+from harness.association import Association, Operation, Side
+from harness.make.associations import spoken
 from harness.rule import BOTH, MESSAGE, SCP, Finding, operation, untested
+from harness.upper_layer import message as say
 from harness.upper_layer.message import Message as Sent
+from harness.wire.sop import COMMITMENT, MPPS
 from harness.wire.status import class_of
 from suites.dimse import bend
 from suites.dimse.bend import but
@@ -143,6 +146,14 @@ def no_such_event(o: Operation) -> Iterator[Finding]:
     yield from _refused(o, 0x0113)
 
 
+@no_such_event.example
+def an_event_of_nobody() -> Association:
+    """A provider of storage commitment reports an event that there is not."""
+    asked = say.event_report_rq(1, 7, COMMITMENT, "1.2.840.10008.1.20.1.1", 99)
+    told: list[tuple[Side, Sent]] = [("acceptor", asked), ("requestor", say.response(asked, 0x0113))]
+    return spoken([COMMITMENT], told, facts={"provoked": "unknown event"}, judged=frozenset({"requestor"}))
+
+
 @no_such_event.mutant(at=MESSAGE)
 def any_event_is_welcome(message: Sent, asked: Sent | None) -> Sent | None:
     """An event that nobody knows is received."""
@@ -198,6 +209,16 @@ def n_create_names_the_instance(o: Operation) -> Iterator[Finding]:
     asked, told = (m.command.text("AffectedSOPInstanceUID") if m else "" for m in (o.request, o.final))
     if not asked and not told:
         yield Finding("no Affected SOP Instance UID", "the UID that was assigned", o.where(o.final))
+    if asked and told and asked != told:
+        yield Finding(told, asked, f"{o.where(o.final)}, Affected SOP Instance UID")
+
+
+@n_create_names_the_instance.example
+def the_provider_names_it() -> Association:
+    """An instance is created without a UID, and the response assigns one."""
+    asked = say.n_create_rq(1, 7, MPPS)
+    answer = say.response(asked, 0, AffectedSOPInstanceUID="1.2.3.4")
+    return spoken([MPPS], [("requestor", asked), ("acceptor", answer)])
 
 
 @n_create_names_the_instance.mutant(at=MESSAGE, defects="M-NS-04")

@@ -5,6 +5,7 @@ Must not know services but by the shape of their application information (PS3.4 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from harness.association import Association, Operation, Side, other
@@ -220,12 +221,33 @@ def accepts_both_roles(raw: bytes) -> bytes | None:
 )
 def one_for_each_class(a: Association) -> Iterator[Finding]:
     yield from flawed(a, ("pdu.user-class-repeated",))
+    yield from _roles_twice(a)
+
+
+def _roles_twice(a: Association) -> Iterator[Finding]:
+    """Each role selection that was proposed is answered once (D.3.3.4): of two answers nobody knows which one holds."""
+    pair = both(a)
+    if pair is None or "acceptor" not in a.judged:
+        return
+    proposed = Counter(r.uid for r in pair[0].user.roles)
+    answered = Counter(r.uid for r in pair[1].user.roles)
+    for uid, times in (answered - proposed).items():
+        if uid in proposed:
+            values = {(r.scu, r.scp) for r in pair[1].user.roles if r.uid == uid}
+            got = f"{times + proposed[uid]} role selections for {uid}"
+            yield Finding(got, str(proposed[uid]), _where(a, "sub-item 54H"), warn=len(values) == 1)
 
 
 @one_for_each_class.mutant(at=PDU)
 def extends_twice(raw: bytes) -> bytes | None:
     """Extended negotiation of a SOP Class stands twice."""
     return _user(raw, lambda given: given + [one for one in given if one[0] == EXTENDED])
+
+
+@one_for_each_class.mutant(at=PDU)
+def answers_each_role_in_two_ways(raw: bytes) -> bytes | None:
+    """Each role selection of an acceptance is followed by another one that turns both roles down."""
+    return _user(raw, lambda given: given + [(t, c[:-2] + b"\0\0") for t, c in given if t == ROLE], 2)
 
 
 @association(

@@ -16,11 +16,12 @@ from suites.dimse.association.story import left
 
 REJECTION = ("pdu.reject-result", "pdu.reject-source", "pdu.reject-reason")
 ABORTION = ("pdu.abort-source", "pdu.abort-reason")
+DECENT = ("version", "application-context", "called-title")  # what is asked for is to be rejected, in good form
 
 
 def _sound(a: Association) -> bool:
     """A whole request came, with nothing in it that would have to be refused, and there was time to answer it."""
-    if a.request is None or not a.request.pdu.complete or a.facts.get("provoked"):
+    if a.request is None or not a.request.pdu.complete or a.facts.get("provoked", "") not in ("", *DECENT):
         return False
     return a.answer is not None or bool(left(a, "acceptor", ()))
 

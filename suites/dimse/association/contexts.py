@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.association import Association
-from harness.rule import PDU, REQUESTOR, SHALL_NOT, Finding, association
-from harness.wire.pdu import ASSOCIATE_RQ, Associate, Context
+from harness.rule import BOTH, PDU, REQUESTOR, SHALL_NOT, Finding, association
+from harness.wire.pdu import ASSOCIATE_AC, ASSOCIATE_RQ, Associate, Context
 from harness.wire.sop import is_encapsulated, service_of
 from suites.dimse.association import octets
-from suites.dimse.association.heard import asked, both, flawed, is_accepted, says
+from suites.dimse.association.heard import asked, both, flawed, is_accepted, negotiators, says
 
 IDS = ("pdu.context-id", "pdu.context-repeated")
 MOST = 128  # odd numbers from 1 to 255
@@ -45,25 +45,39 @@ def proposes_every_context_twice(raw: bytes) -> bytes | None:
 
 @association(
     "association.application-context",
-    cites="PS3.7 A.2.1; A.2.2; PS3.8 9.3.2.1",
-    verifies="UL-ASSOC-012",
-    who=REQUESTOR,
-    when=says(ASSOCIATE_RQ),
-    says="The application context proposed is the one that DICOM has registered.",
+    cites="PS3.7 A.2.1; A.2.2; PS3.8 7.1.1.2; 9.3.2.1; 9.3.3.1",
+    verifies=("UL-ASSOC-012", "UL-ASSOC-013"),
+    who=BOTH,
+    when=says(ASSOCIATE_RQ, ASSOCIATE_AC),
+    says="The application context, proposed or returned, is the one that DICOM has registered.",
 )
 def application_context(a: Association) -> Iterator[Finding]:
+    for turn, told in negotiators(a):
+        if turn.pdu.type == ASSOCIATE_AC and _foreign(a):
+            continue  # there `foreign-application-context` says what may be returned
+        for name in told.application_contexts:
+            if name != octets.APPLICATION:
+                # private names are allowed, but nobody else can know them; names below DICOM's own root are DICOM's
+                private = not name.startswith("1.2.840.10008.")
+                yield Finding(name, octets.APPLICATION, turn.where, warn=private)
+
+
+def _foreign(a: Association) -> bool:
+    """The application context that was asked for is not DICOM's."""
     proposed = asked(a)
-    for name in proposed.application_contexts if proposed else ():
-        if name != octets.APPLICATION:
-            # private names are allowed, but nobody else can know them; names below DICOM's own root are DICOM's
-            private = not name.startswith("1.2.840.10008.")
-            yield Finding(name, octets.APPLICATION, f"{a.request.where if a.request else ''}", warn=private)
+    return proposed is not None and octets.APPLICATION not in proposed.application_contexts
 
 
 @application_context.mutant(at=PDU)
 def proposes_another_application_context(raw: bytes) -> bytes | None:
     """The application context is one that DICOM has not registered."""
     return octets.edited(raw, 1, lambda given: [(t, c + b".2" if t == 0x10 else c) for t, c in given])
+
+
+@application_context.mutant(at=PDU)
+def returns_another_application_context(raw: bytes) -> bytes | None:
+    """An acceptance returns an application context that DICOM has not registered."""
+    return octets.edited(raw, 2, lambda given: [(t, c + b".2" if t == 0x10 else c) for t, c in given])
 
 
 def _lacking(proposed: Associate) -> Iterator[tuple[str, set[str]]]:

@@ -247,11 +247,18 @@ def over_is_over(a: Association) -> Iterator[Finding]:
     ended: dict[str, Turn] = {}
     ends = (ASSOCIATE_RJ, ABORT) if _collided(a) else (ASSOCIATE_RJ, RELEASE_RP, ABORT)
     for turn in a.heard:
-        if turn.side in ended and turn.pdu.type != ABORT:  # AA-7: a further request is answered with A-ABORT
+        if turn.side in ended and (turn.pdu.type != ABORT or _for_nothing(a, turn, ended[turn.side])):
             yield Finding(turn.pdu.name, f"nothing after {ended[turn.side].pdu.name}", turn.where)
         elif turn.pdu.type in ends:
             ended.setdefault(turn.side, turn)
     yield from _left_open(a)
+
+
+def _for_nothing(a: Association, turn: Turn, ended: Turn) -> bool:
+    """An A-ABORT after a confirmed release that no PDU of the other side brought about, as AA-7 wants it in Sta13."""
+    heard = [t for t in a.of(side=other(turn.side)) if not (t.number < ended.number and t.pdu.complete)]
+    asked = [t for t in a.of(side=other(turn.side)) if t.number < ended.number]
+    return ended.pdu.type == RELEASE_RP and not heard and bool(asked) and asked[-1].pdu.type == RELEASE_RQ
 
 
 def _collided(a: Association) -> bool:
@@ -270,6 +277,12 @@ def _left_open(a: Association) -> Iterator[Finding]:
 def says_more_after_the_end(raw: bytes) -> list[bytes] | None:
     """A message follows the end of the association."""
     return [raw, octets.say_echo(1)] if raw[:1] in (b"\3", b"\6", b"\7") else None
+
+
+@over_is_over.mutant(at=PDU)
+def aborts_what_is_released(raw: bytes) -> list[bytes] | None:
+    """A-ABORT follows A-RELEASE-RP."""
+    return [raw, octets.abort()] if raw[:1] == b"\6" else None
 
 
 @over_is_over.mutant(at=PDU)

@@ -75,7 +75,7 @@ def _plain(path: str, value: str) -> bool:
 @operation(
     "find.single-value",
     cites="PS3.4 C.2.2.2.1",
-    verifies="SV-FND-005",
+    verifies=("SV-FND-005", "SV-FND-018"),
     on=ON,
     who=SCP,
     when=lambda o: bool(told(o, SINGLE)),

@@ -13,6 +13,8 @@ from pydicom.dataset import Dataset
 from harness.association import Operation
 from harness.rule import DOOR, MESSAGE, RELATION, SCP, Finding, operation
 from harness.upper_layer.message import Message as Sent
+from harness.wire.difference import difference
+from harness.wire.elements import DataSet
 from suites.dimse import bend
 from suites.dimse.bend import Door, but
 from suites.dimse.mpps import story
@@ -116,7 +118,7 @@ def retrieves_no_state(message: Sent, asked: Sent | None) -> Sent | None:
     who=SCP,
     due=False,
     basis=RELATION,
-    when=lambda o: _told(o) and bool(_comparable(o)),
+    when=lambda o: _told(o) and bool(_comparable(o) or _sequences(o)),
     says="A retrieved step has the state and the values that were last accepted; what was refused changed nothing.",
 )
 def get_tells_what_was_set(o: Operation) -> Iterator[Finding]:
@@ -125,6 +127,24 @@ def get_tells_what_was_set(o: Operation) -> Iterator[Finding]:
         got = texts(found, tag)
         if not _same(got, due):
             yield Finding("\\".join(got) or "empty", "\\".join(due) or "empty", f"{o.where(o.final)}, {tag}")
+    for tag, due_ in _sequences(o).items():
+        # what a provider adds within items, or leaves out where there is no value, is its own matter
+        for one in difference(_alone(found, tag), _alone(due_, tag)):
+            if one.want != "absent" and not (one.got == "absent" and one.want.endswith(("empty", " 0 items"))):
+                yield Finding(one.got, one.want, f"{o.where(o.final)}, {one.path}")
+
+
+def _alone(found: DataSet, tag: str) -> DataSet:
+    return DataSet({tag: found.elements[tag]}, found.big_endian, found.charsets)
+
+
+def _sequences(o: Operation) -> dict[str, DataSet]:
+    """Sequences of the response, each with the data set that set it last; while the provider may not change them."""
+    step = story.before(o)
+    if step is None or not step.state or step.state in FINAL or step.coerced:
+        return {}
+    found = dataset(o, o.final).elements
+    return {tag: last for tag in found if (last := step.last(tag)) and last.elements[tag].items is not None}
 
 
 def _same(got: list[str], due: list[str]) -> bool:
@@ -170,6 +190,18 @@ def retrieves_names_in_letters_only(message: Sent, asked: Sent | None) -> Sent |
         return True
 
     return bend.rewritten(message, plain) if bend.is_response(message, "n-get") else None
+
+
+@get_tells_what_was_set.mutant(at=MESSAGE)
+def forgets_the_series(message: Sent, asked: Sent | None) -> Sent | None:
+    """Retrieved steps have no item in their sequence of performed series."""
+
+    def emptied(found: Dataset) -> bool:
+        there = bool(found.get("PerformedSeriesSequence"))
+        found.PerformedSeriesSequence = []
+        return there
+
+    return bend.rewritten(message, emptied) if bend.is_response(message, "n-get") else None
 
 
 @get_tells_what_was_set.mutant(at=DOOR)

@@ -42,6 +42,10 @@ class Step:
                 return texts(found, tag) if element.items is None else None
         return None
 
+    def last(self, tag: str) -> DataSet | None:
+        """The request that set an attribute last, None when nobody knows."""
+        return next((found for found in reversed(self.values) if tag in found.elements), None)
+
     def whole(self) -> DataSet:
         """All attributes that were set, the last value of each."""
         merged: dict[str, Any] = {}

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydicom.dataset import Dataset
 
-from harness.association import Operation
+from harness.association import Association, Operation, Side
 from harness.exchange import Journey
-from harness.make.identifiers import UNIQUE
+from harness.make.associations import spoken
+from harness.make.identifiers import UNIQUE, encoded
 from harness.rule import (
     BOTH,
     DOOR,
@@ -25,8 +26,10 @@ from harness.rule import (
     journey,
     operation,
 )
+from harness.upper_layer import message as say
 from harness.upper_layer.message import Message as Sent
 from harness.upper_layer.message import response
+from harness.upper_layer.offer import Role
 from harness.wire.elements import DataSet
 from harness.wire.status import class_of
 from suites.dimse import bend, models
@@ -392,6 +395,9 @@ WITHOUT_BULK = "1.2.840.10008.5.1.4.1.2.5.3"
 _BULK = frozenset({"7FE00010", "7FE00008", "7FE00009", "00287FE0", "56000020", "00420011"})  # Table Z.1-1
 
 
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+
+
 def _bulky(found: DataSet) -> list[str]:
     tags = [t for t in found.elements if t in _BULK]
     tags += [t for t in found.elements if t[:2] == "60" and t[4:] == "3000"]
@@ -417,6 +423,21 @@ def without_bulk_data(o: Operation) -> Iterator[Finding]:
         tags = _bulky(dataset(o, store.request))
         if tags:
             yield Finding(", ".join(tags), "none of the attributes of Table Z.1-1", store.where())
+
+
+@without_bulk_data.example
+def an_instance_without_pixels() -> Association:
+    """One instance is asked for and comes, with nothing but its UIDs."""
+    uids = {"00080016": SECONDARY_CAPTURE, "00080018": "1.2.3.4"}
+    asked = say.get_rq(1, 1, WITHOUT_BULK, encoded({"00080052": "IMAGE", "00080018": "1.2.3.4"}, explicit=False))
+    store = say.store_rq(3, 2, SECONDARY_CAPTURE, "1.2.3.4", encoded(uids, explicit=False))
+    told: list[tuple[Side, Sent]] = [
+        ("requestor", asked),
+        ("acceptor", store),
+        ("requestor", say.response(store, 0)),
+        ("acceptor", say.response(asked, 0)),
+    ]
+    return spoken([WITHOUT_BULK, SECONDARY_CAPTURE], told, (Role(SECONDARY_CAPTURE, 0, 1),))
 
 
 @without_bulk_data.mutant(at=MESSAGE, defects="M-CM-17")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.make.corpus import Sample, corpus
 from harness.make.holding import Holding
-from harness.make.identifiers import Identifier
+from harness.make.identifiers import KEYS, LEVELS, RETURNED, UNIQUE, Identifier, Level
 from harness.make.variants import fresh
 from harness.rule import probe
 from harness.talk.dialogue import Dimse, Reply
@@ -52,8 +52,20 @@ def kinds(samples: Sequence[Sample], name: str) -> list[Sample]:
 
 
 def _image(sample: Sample) -> Identifier:
+    return _named(sample, "IMAGE")
+
+
+def _named(sample: Sample, level: Level) -> Identifier:
+    """The identifier that names the study, the series or the instance of a sample."""
     keys = (("0020000D", sample.study), ("0020000E", sample.series), ("00080018", sample.instance))
-    return Identifier("study", "IMAGE", keys)
+    return Identifier("study", level, keys[: LEVELS["study"].index(level) + 1])
+
+
+def _with_all(sample: Sample, level: Level) -> Identifier:
+    """The same with every key of the level to be returned."""
+    own = [key.path for key in KEYS["study"][level] if key.path != UNIQUE[level]]
+    more = (*RETURNED[level], *(RETURNED["PATIENT"] if level == "STUDY" else ()))
+    return _named(sample, level).with_keys(*((path, "") for path in (*own, *more)))
 
 
 @probe("storage.effects", provokes=("dimse.storage", "dimse.query-retrieve", KIND), needs="write")
@@ -70,6 +82,8 @@ def effects(dimse: Dimse) -> None:
                     found = a.find(FIND["study"], octets(a, FIND["study"], _image(sample)))
                     if found.pending or found.status != 0:
                         break
+                for level in LEVELS["study"]:
+                    a.find(FIND["study"], octets(a, FIND["study"], _with_all(sample, level)))
         storage = offers.receiving(held, Holding.of(held))
         contexts = [*offers.asking(GET["study"]), *storage]
         with dimse.associate(contexts, step="get", facts=facts, roles=offers.roles(storage)) as a:
