@@ -141,12 +141,18 @@ def read(body: Body) -> Reading:
     root = _parse(body, flaws)
     if root is None:
         return Reading(flaws=flaws)
-    name = etree.QName(root)
-    if name.localname != "NativeDicomModel":
-        flaws.add("xml.root", "/", name.localname[:80], "NativeDicomModel")
-        return Reading(name.localname, (), name.namespace or "", flaws)
-    walk = _Walk(flaws, name.namespace or "")
-    return Reading(name.localname, (walk.root(root),), name.namespace or "", flaws)
+    namespace, local = _name(root.tag)
+    if local != "NativeDicomModel":
+        flaws.add("xml.root", "/", local[:80], "NativeDicomModel")
+        return Reading(local, (), namespace, flaws)
+    walk = _Walk(flaws, namespace)
+    return Reading(local, (walk.root(root),), namespace, flaws)
+
+
+def _name(tag: str) -> tuple[str, str]:
+    """Namespace and local name; lxml itself gives up on a namespace with a brace in it."""
+    namespace, _, local = tag.rpartition("}")
+    return namespace[1:], local
 
 
 def _parse(body: Body, flaws: Flaws) -> Any:
@@ -230,8 +236,8 @@ class _Walk:
     def _name(self, element: Any) -> str:
         if not isinstance(element.tag, str):
             return "an entity reference"
-        name = etree.QName(element)
-        return name.localname if (name.namespace or "") == self.namespace else str(element.tag)
+        namespace, local = _name(element.tag)
+        return local if namespace == self.namespace else str(element.tag)
 
     def _only(self, element: Any, where: str, names: set[str]) -> None:
         for name in element.attrib:

@@ -38,11 +38,11 @@ def decode(document: bytes, bulk: Bulk = build.no_bulk, encapsulated: bool = Fal
                              remove_pis=True)  # fmt: skip
     try:
         root = etree.fromstring(document, parser)
+        name = etree.QName(root)  # a namespace with a brace in it is no name for lxml
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Undecodable(f"line {getattr(error, 'lineno', 0)}", str(error)) from None
     if b"<!DOCTYPE" in document:
         raise Undecodable("line 1", "a document type declaration is not allowed")
-    name = etree.QName(root)
     if name.localname != "NativeDicomModel" or name.namespace not in (NAMESPACE, None):
         raise Undecodable("/", f"the root is {root.tag}"[:200])
     reader = _Reader(name.namespace or "", bulk, encapsulated)

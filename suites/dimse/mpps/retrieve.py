@@ -193,15 +193,16 @@ def retrieves_names_in_letters_only(message: Sent, asked: Sent | None) -> Sent |
 
 
 @get_tells_what_was_set.mutant(at=MESSAGE)
-def forgets_the_series(message: Sent, asked: Sent | None) -> Sent | None:
-    """Retrieved steps have no item in their sequence of performed series."""
+def retrieves_another_study(message: Sent, asked: Sent | None) -> Sent | None:
+    """Retrieved steps belong to another study."""
 
-    def emptied(found: Dataset) -> bool:
-        there = bool(found.get("PerformedSeriesSequence"))
-        found.PerformedSeriesSequence = []
-        return there
+    def moved(found: Dataset) -> bool:
+        items = list(found.get("ScheduledStepAttributesSequence") or [])
+        for item in items:
+            item.StudyInstanceUID = "2.25.7"
+        return bool(items)
 
-    return bend.rewritten(message, emptied) if bend.is_response(message, "n-get") else None
+    return bend.rewritten(message, moved) if bend.is_response(message, "n-get") else None
 
 
 @get_tells_what_was_set.mutant(at=DOOR)
