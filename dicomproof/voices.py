@@ -28,6 +28,7 @@ CALLING = DimseSide.calling
 # For each side: the probe that stores the corpus, and the one that finds data where nothing may be stored.
 DATA = {"web": ("store.load", "search.find-data"), "dimse": ("storage.load", "find.find-data")}
 ARTIM = 10.0  # seconds that a connection which should be closed may stay open
+MESSAGES = 20_000  # that the target may send on one association
 GIVING = frozenset(id for pair in DATA.values() for id in pair)
 
 
@@ -88,7 +89,12 @@ class Voices:
             calling=side.calling,
             identity=identity,
             tls=self.target.dimse_tls(),
-            limits=Bounds(deadline=self.target.deadline, artim=min(ARTIM, self.target.deadline)),
+            limits=Bounds(
+                deadline=self.target.deadline,
+                artim=min(ARTIM, self.target.deadline),
+                octets=4 * self.target.body,  # an association carries more than one answer
+                messages=MESSAGES,
+            ),
             listener=self.listener,
             title=side.listen.title if side.listen else CALLING,
         )

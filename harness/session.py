@@ -138,7 +138,8 @@ class Session:
             self._seq += 1
             a = association.but(seq=self._seq, **about)
             self.associations.append(a.seq)
-            self._fault(a.fault, a.ending == "timeout")
+            waited = any(said.what == "timeout" for said in a.said) and "provoked" not in a.facts
+            self._fault(a.fault or ("a response did not come in time" if waited else ""), waited)
             self._behind.do(lambda: self._taken(a), _in_memory(a.requestor) + _in_memory(a.acceptor))
         self._allowed()
         return a

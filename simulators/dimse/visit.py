@@ -387,8 +387,12 @@ class Visit:
         if door is None:
             return services.answer(received.message, talk, received.sink)
 
-        # without the sink: the service copies what came, so that a mutant may ask as often as it likes
-        return iter(door(received.message, lambda request: services.answer(request, talk)))
+        def through() -> Iterator[Message]:
+            # without the sink: the service copies what came, so that a mutant may ask as often as it likes
+            yield from door(received.message, lambda request: services.answer(request, talk))
+
+        # begun in the thread that asks for the first response: a mutant may wait for all that the service says
+        return through()
 
     async def _carry(self, messages: Iterable[Message], asked: Message | None) -> None:
         """Send messages, changed where a mutant wants it; Gone when the association is over."""

@@ -382,12 +382,6 @@ def answers_about_another_instance(message: Sent, asked: Sent | None) -> Sent | 
     return but(message, AffectedSOPInstanceUID="2.25.7") if bend.is_response(message, "store") else None
 
 
-@answers_about_the_same.mutant(at=MESSAGE)
-def answers_about_no_class(message: Sent, asked: Sent | None) -> Sent | None:
-    """Responses have an Affected SOP Class UID without a value."""
-    return but(message, AffectedSOPClassUID=b"") if bend.is_response(message) else None
-
-
 _ERROR = ("OffendingElement", "ErrorComment", "ErrorID")
 
 

@@ -370,6 +370,25 @@ def test_another_application_context_is_refused_or_bargained_down() -> None:
     assert found(rule, made(WHOLE)) is None
 
 
+def test_the_application_context_that_is_returned_is_one_of_dicom() -> None:
+    rule = "association.application-context"
+    unknown = ac(lambda held: [(0x10, b"1.2.840.10008.3.1.1.2"), *held[1:]])
+    private = ac(lambda held: [(0x10, b"2.25.1"), *held[1:]])
+    assert passes(rule, made(WHOLE))
+    assert fails(rule, made([(US, RQ), (THEM, unknown)]))
+    assert warns(rule, made([(US, RQ), (THEM, private)]))
+    foreign = ac(lambda held: [(0x10, b"2.25.1"), *held[1:]], 1)
+    assert passes(rule, made([(US, foreign), (THEM, private)]))  # another rule says what follows from that
+
+
+def test_what_was_released_is_not_aborted_without_a_cause() -> None:
+    leaving: list[Step] = [(US, RQ), (THEM, AC), (US, octets.RELEASE_RQ), (THEM, octets.RELEASE_RP)]
+    assert fails(OVER, made([*leaving, (THEM, octets.abort())]))
+    assert passes(OVER, made([*leaving, (US, octets.say_echo(1)), (THEM, octets.abort(2, 2))]))  # AA-7
+    behind = [*leaving[:3], (US, octets.say_echo(1)), (THEM, octets.RELEASE_RP), (THEM, octets.abort(2, 2))]
+    assert passes(OVER, made(behind))  # it read the message after it had confirmed
+
+
 @pytest.mark.parametrize(
     ("rejection", "right"),
     [((1, 1, 1), True), ((2, 3, 2), True), ((1, 1, 7), True), ((3, 1, 1), False), ((1, 1, 4), False),

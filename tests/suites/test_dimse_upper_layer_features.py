@@ -134,7 +134,11 @@ def test_roles() -> None:
     assert fails(proposed, opened(told=user(AC, role(1, 0))))
     assert warns(proposed, opened(user(RQ, role(1, 1)), user(AC, role(1, 1), role(1, 0, CT))))
     assert passes(proposed, opened(user(RQ, role(1, 1)), AC))
-    assert fails("association.one-for-each-class", opened(user(RQ, role(1, 1), role(1, 0)), judged=(US,)))
+    once = "association.one-for-each-class"
+    assert fails(once, opened(user(RQ, role(1, 1), role(1, 0)), judged=(US,)))
+    assert fails(once, opened(user(RQ, role(1, 1)), user(AC, role(1, 1), role(1, 0))))
+    assert warns(once, opened(user(RQ, role(1, 1)), user(AC, role(1, 1), role(1, 1))))
+    assert passes(once, opened(user(RQ, role(1, 1)), user(AC, role(1, 1))))
 
 
 def test_the_acceptor_asks_only_in_a_role_that_was_agreed() -> None:

@@ -71,13 +71,8 @@ def _foreign(a: Association) -> bool:
 @application_context.mutant(at=PDU)
 def proposes_another_application_context(raw: bytes) -> bytes | None:
     """The application context is one that DICOM has not registered."""
-    return octets.edited(raw, 1, lambda given: [(t, c + b".2" if t == 0x10 else c) for t, c in given])
-
-
-@application_context.mutant(at=PDU)
-def returns_another_application_context(raw: bytes) -> bytes | None:
-    """An acceptance returns an application context that DICOM has not registered."""
-    return octets.edited(raw, 2, lambda given: [(t, c + b".2" if t == 0x10 else c) for t, c in given])
+    type = raw[0] if raw[:1] in (b"\1", b"\2") else 0
+    return octets.edited(raw, type, lambda given: [(t, c + b".2" if t == 0x10 else c) for t, c in given])
 
 
 def _lacking(proposed: Associate) -> Iterator[tuple[str, set[str]]]:

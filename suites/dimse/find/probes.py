@@ -90,6 +90,7 @@ def shapes(key: Key, value: str) -> Iterator[tuple[str, bool]]:
         yield from ((f"{value}-", True), (f"-{value}", True))
     elif key.vr in ("LO", "SH", "CS", "PN") and len(value) > 2:
         yield from ((f"{value[:-1]}?", True), (f"{value[:2]}*", True), (f"*{value[1:]}", True), (f"{value}?", False))
+        yield f"{value[:1]}*{value[-1:]}", True
     elif key.vr == "UI":
         yield "\\".join([UNKNOWN_UID, value]), True
         yield "\\".join([*(f"{UNKNOWN_UID}.{n}" for n in range(LONG)), value]), True

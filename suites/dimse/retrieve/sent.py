@@ -21,6 +21,7 @@ from harness.rule import (
     SCP,
     SHALL_NOT,
     SHOULD,
+    SHOULD_NOT,
     Finding,
     ground,
     journey,
@@ -289,6 +290,33 @@ def originates_itself(message: Sent, asked: Sent | None) -> Sent | None:
     """Sub-operations name somebody else as originator."""
     there = "MoveOriginatorApplicationEntityTitle" in message.command
     return but(message, MoveOriginatorApplicationEntityTitle="NOBODY") if there else None
+
+
+@operation(
+    "get-move.get-names-no-originator",
+    cites="PS3.7 9.1.1.1.6, 9.1.1.1.7, 9.3.1.1",
+    verifies="SV-MOV-004",
+    level=SHOULD_NOT,
+    on=GET,
+    who=SCP,
+    content=False,
+    due=False,
+    when=lambda o: bool(suboperations(o)),
+    says="A sub-operation of a C-GET names no C-MOVE that it came from.",
+)
+def get_names_no_originator(o: Operation) -> Iterator[Finding]:
+    for store in suboperations(o):
+        named = _originator(store)
+        if named is not None:
+            got = f"Move Originator {named[0] or 'without a title'}, Message ID {named[1]}"
+            yield Finding(got, "neither: this is a C-GET", store.where())
+
+
+@get_names_no_originator.mutant(at=MESSAGE)
+def gets_are_moves(message: Sent, asked: Sent | None) -> Sent | None:
+    """Every sub-operation names an originator."""
+    named = "MoveOriginatorMessageID" in message.command
+    return but(message, MoveOriginatorMessageID=1) if bend.is_request(message, "store") and not named else None
 
 
 @journey(

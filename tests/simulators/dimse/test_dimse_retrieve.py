@@ -20,6 +20,7 @@ from harness.upper_layer.offer import Abort, Extended, Role
 from simulators.archive.archive import Archive
 from simulators.dimse.link import Patience, Peer
 from simulators.dimse.serve import Served, Setup, serve
+from simulators.dimse.visit import Mutation
 
 from .conftest import (
     BIG,
@@ -382,3 +383,13 @@ class Scripted:
             "MoveOriginatorApplicationEntityTitle": request.MoveOriginatorApplicationEntityTitle.strip(),
             "MoveOriginatorMessageID": request.MoveOriginatorMessageID}))  # fmt: skip
         return 0
+
+
+def test_a_mutant_may_wait_for_all_that_a_retrieval_says(filled: Archive, dial: Dialled) -> None:
+    """What it waits for includes our own responses to the sub-operations, so it must not hold up what reads them."""
+    with serve(filled, "PROOF", mutate=Mutation(door=lambda request, door: list(door(request)))) as served:
+        scu = dial(served, (GET, (EXPLICIT,)), (SC, (EXPLICIT,)), roles=(Role(SC, 0, 1),))
+        wanted = octets_of(identifier(QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.1"))
+        *_, final = ask(scu, get_rq(1, 1, GET, wanted))
+        assert (final.status, counters(final)) == (0, (None, 3, 0, 0))
+        assert scu.release()
