@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 
 from harness.rule import CATALOGUE, Catalogue
 
 
+@cache
 def load() -> Catalogue:
     """Import every module of the suites, which declares its rules; the catalogue they fill."""
     for module in pkgutil.walk_packages(__path__, "suites."):
