@@ -6,8 +6,10 @@ Must not know what the desk does with what it is handed, or when a process is wo
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import multiprocessing
+import os
 import pickle
 import signal
 import threading
@@ -130,10 +132,13 @@ def _work(connection: Connection, make: MakeDesk) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with make() as desk:
+            gc.freeze()  # what was loaded stays; no collection need look through it again
             _serve(connection, desk)
     except Exception as error:  # the desk could not be made, or not be closed
         with contextlib.suppress(OSError):
             connection.send_bytes(pickle.dumps((None, _told(error))))
+        return
+    os._exit(0)  # all is written and closed; to free object by object would keep the other process waiting
 
 
 def _serve(connection: Connection, desk: Desk) -> None:

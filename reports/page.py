@@ -112,8 +112,14 @@ def page(run: Run) -> str:
 
 
 def _lay_out(view: View) -> str:
-    text: str = getattr(_environment().get_template(f"{view.word}.html").make_module(), view.word)(view)
+    text: str = _macro(view.word)(view)
     return text
+
+
+@cache
+def _macro(word: str) -> Any:
+    """The macro that lays out one kind of view; a template's module is made once, not for every view."""
+    return getattr(_environment().get_template(f"{word}.html").module, word)
 
 
 def _head(run: Run) -> dict[str, Any]:

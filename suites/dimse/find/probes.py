@@ -40,6 +40,7 @@ from suites.web.search.probes.choose import NOBODY
 PROVOKES = ("dimse.query-retrieve.find",)
 EXAMPLES = 40
 SUBJECTS = 3  # entities of each level that are asked for
+SIBLINGS = 16  # entities below one entity that are asked for one by one
 LONG = 60  # UIDs of a long list
 MODELS: tuple[Model, ...] = ("study", "patient")
 
@@ -163,7 +164,7 @@ def _related(dimse: Dimse, level: Level, held: Sequence[Entity]) -> Iterable[Ide
     beside = max(groups.values(), key=len)
     subject = max(beside, key=lambda e: sum(bool(_askable(e, k)) for k in KEYS["study"][level]))
     upper = tuple(unique_keys(subject, "study")[:-1])
-    scope = "\\".join(e.uids[-1] for e in beside[:16]) if level == "STUDY" else ""
+    scope = "\\".join(e.uids[-1] for e in beside[:SIBLINGS]) if level == "STUDY" else ""
     base = Identifier("study", level, (*upper, (own, scope)))
     yield base
     for key in [k for k in KEYS["study"][level] if k.path != own]:
@@ -173,11 +174,11 @@ def _related(dimse: Dimse, level: Level, held: Sequence[Entity]) -> Iterable[Ide
         value = _askable(subject, key)
         if value:
             yield base.with_keys((key.path, value))
-    few = [e.uids[-1] for e in beside[:3]]
-    for uid in few:
+    some = [e.uids[-1] for e in beside[:SIBLINGS]]
+    for uid in some:  # whichever the wider query loses, one of these finds it
         yield base.with_keys((own, uid))
-    if len(few) > 1:
-        yield base.with_keys((own, "\\".join(few)))
+    if len(some) > 1:
+        yield base.with_keys((own, "\\".join(some[:3])))
 
 
 @probe("find.returned", provokes=PROVOKES, needs="data")

@@ -19,7 +19,7 @@ from suites.dimse.find import asked
 from suites.dimse.find.matching import rewriting
 
 ON = "dimse.query-retrieve.relations"
-MOST = 40  # queries of one journey that are compared
+MOST = 60  # queries of one journey that are compared
 
 Restriction = frozenset[tuple[str, str]]
 
