@@ -168,7 +168,8 @@ def _show(dataset: DataSet, element: Element | None) -> str:
         return f"{element.vr}, empty"
     if element.vr in vr.STRINGS:
         octets = element.value.read(0, _SHOWN)
-        text = charset.decode(octets, dataset.charsets) or octets.decode("latin-1")
+        # what the character set does not know is shown as octets, or one could not see what differs
+        text = charset.decode(octets, dataset.charsets) or octets.decode("ascii", "backslashreplace")
         return f"{element.vr} {text.rstrip(chr(0))!r}" + ("..." if element.value.size > _SHOWN else "")
     if element.value.size <= 16:
         return f"{element.vr} {element.value.bytes().hex(' ')}"
