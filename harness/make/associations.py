@@ -30,13 +30,16 @@ def told(said: Iterable[tuple[Side, bytes]], **about: Any) -> Association:
 
 def spoken(
     abstract: Iterable[str],
-    messages: Iterable[tuple[Side, Message]],
+    messages: Iterable[tuple[Side, Message | bytes]],
     roles: tuple[Role, ...] = (),
     calling: str = "WE",
     called: str = "PACS",
     **about: Any,
 ) -> Association:
-    """An association with a context for each of these, accepted in implicit VR, in which this is said; released."""
+    """An association with a context for each of these, accepted in implicit VR, in which this is said; released.
+
+    What is said are messages, or octets as they are.
+    """
     contexts = propose((uid, [IMPLICIT]) for uid in abstract)
     offer = Offer(contexts, called=called, calling=calling, roles=roles)
     accepted = tuple(Answered(c.id, 0, IMPLICIT) for c in contexts)
@@ -44,7 +47,7 @@ def spoken(
     pieces: list[tuple[Side, bytes]] = [
         ("requestor", associate_rq(offer).encode()),
         ("acceptor", associate_ac(acceptance).encode()),
-        *((side, octets(message)) for side, message in messages),
+        *((side, said if isinstance(said, bytes) else octets(said)) for side, said in messages),
         ("requestor", release_rq().encode()),
         ("acceptor", release_rp().encode()),
     ]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from pydicom.datadict import dictionary_VR
 
+from harness.make.as_octets import Encoding, item_of, with_head
 from harness.make.holding import Entity, Holding
 from harness.make.holding import Level as Held
 from harness.make.keys import Key
@@ -116,15 +117,13 @@ def encoded(elements: Mapping[str, str], explicit: bool) -> bytes:
         if rest:
             nested.setdefault(tag, {})[rest] = value
     plain = {path: value for path, value in elements.items() if "." not in path}
-    found = b""
+    found, encoding = b"", Encoding(explicit)
     for tag in sorted({*plain, *nested}):
         if tag in nested:
-            item = encoded(nested[tag], explicit)
-            head = b"\xfe\xff\x00\xe0" + len(item).to_bytes(4, "little")
-            found += _element(tag, "SQ", head + item, explicit)
+            found += with_head(tag, "SQ", item_of(encoded(nested[tag], explicit), encoding), encoding)
         else:
             vr = dictionary_VR(int(tag, 16)) if not int(tag[:4], 16) & 1 else "LO"
-            found += _element(tag, vr.split(" ")[0], _padded(vr, plain[tag]), explicit)
+            found += with_head(tag, vr.split(" ")[0], _padded(vr, plain[tag]), encoding)
     return found
 
 
@@ -133,15 +132,6 @@ def _padded(vr: str, text: str) -> bytes:
         return int(text).to_bytes(2 if vr in ("US", "SS") else 4, "little", signed=vr.startswith("S"))
     octets = text.encode("utf-8", "surrogateescape")
     return octets + (b"\0" if vr == "UI" else b" ") if len(octets) % 2 else octets
-
-
-def _element(tag: str, vr: str, value: bytes, explicit: bool) -> bytes:
-    head = int(tag[:4], 16).to_bytes(2, "little") + int(tag[4:], 16).to_bytes(2, "little")
-    if not explicit:
-        return head + len(value).to_bytes(4, "little") + value
-    if vr in ("SQ", "UN", "UT", "OB", "OW", "UC", "UR"):
-        return head + vr.encode() + b"\0\0" + len(value).to_bytes(4, "little") + value
-    return head + vr.encode() + len(value).to_bytes(2, "little") + value
 
 
 def unique_keys(entity: Entity, model: Model, patient: str = "") -> list[tuple[str, str]]:

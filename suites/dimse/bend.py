@@ -15,6 +15,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 
+from harness.make.as_octets import LONG, Encoding, with_head
 from harness.upper_layer.message import ABSENT, Message
 
 Door = Callable[[Message], Iterable[Message]]
@@ -102,7 +103,6 @@ def replaced(message: Message, old: bytes, new: bytes) -> Message | None:
 
 
 Piece = tuple[str, str, bytes]  # tag, VR, value field
-_LONG = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 
 
 def pieces(octets: bytes) -> list[Piece] | None:
@@ -112,7 +112,7 @@ def pieces(octets: bytes) -> list[Piece] | None:
     while at + 8 <= len(octets):
         tag = f"{octets[at + 1]:02X}{octets[at]:02X}{octets[at + 3]:02X}{octets[at + 2]:02X}"
         vr = octets[at + 4 : at + 6].decode("latin-1") if named else _known(tag)
-        head = 12 if named and vr in _LONG else 8
+        head = 12 if named and vr in LONG else 8
         measure = octets[at + 6 : at + 8] if named and head == 8 else octets[at + head - 4 : at + head]
         size = int.from_bytes(measure, "little")
         if size == 0xFFFFFFFF:
@@ -128,16 +128,7 @@ def _known(tag: str) -> str:
 
 def together(found: Iterable[Piece], named: bool) -> bytes:
     """Elements as a data set, in explicit VR when `named`."""
-    octets = b""
-    for tag, vr, value in found:
-        head = bytes.fromhex(tag[2:4] + tag[:2] + tag[6:] + tag[4:6])
-        if not named:
-            octets += head + len(value).to_bytes(4, "little") + value
-        elif vr in _LONG:
-            octets += head + vr.encode() + b"\0\0" + len(value).to_bytes(4, "little") + value
-        else:
-            octets += head + vr.encode() + len(value).to_bytes(2, "little") + value
-    return octets
+    return b"".join(with_head(tag, vr, value, Encoding(explicit=named)) for tag, vr, value in found)
 
 
 def asking(request: Message, change: Change) -> Message:

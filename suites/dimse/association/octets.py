@@ -9,11 +9,14 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.make.uids import IMPLEMENTATION
+from harness.upper_layer import encode, message, offer
+from harness.upper_layer import item as frame
+from harness.upper_layer.offer import Abort, Rejection
 
 APPLICATION = "1.2.840.10008.3.1.1.1"
 VERIFICATION = "1.2.840.10008.1.1"
-IMPLICIT = "1.2.840.10008.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
+IMPLICIT = offer.IMPLICIT
+EXPLICIT = offer.EXPLICIT
 CT = "1.2.840.10008.5.1.4.1.1.2"
 FIXED = 74  # octets of an A-ASSOCIATE-RQ or -AC before its items
 
@@ -22,13 +25,13 @@ Item = tuple[int, bytes]
 
 def pdu(type: int, content: bytes, reserved: int = 0, length: int | None = None) -> bytes:
     """A PDU of six header octets and its content; `length` may say something else than what follows."""
-    return struct.pack(">BBI", type, reserved, len(content) if length is None else length) + content
+    return frame.Pdu(type, (content,), length, reserved).encode()
 
 
 def item(type: int, content: bytes | str, reserved: int = 0, length: int | None = None) -> bytes:
     """An item or sub-item: type, reserved octet, two octets of length, content."""
     raw = content.encode("ascii") if isinstance(content, str) else content
-    return struct.pack(">BBH", type, reserved, len(raw) if length is None else length) + raw
+    return frame.Item(type, (raw,), length, reserved).encode()
 
 
 def context(id: int, abstract: str, transfer: Sequence[str] = (IMPLICIT,), reserved: int = 0) -> bytes:
@@ -69,26 +72,25 @@ def associate_ac() -> bytes:
 
 
 def associate_rj(result: int, source: int, reason: int) -> bytes:
-    return pdu(3, bytes((0, result, source, reason)))
+    return encode.associate_rj(Rejection(result, source, reason)).encode()
 
 
 def data(*values: bytes) -> bytes:
     """A P-DATA-TF of these presentation data values."""
-    return pdu(4, b"".join(values))
+    return encode.data(*values).encode()
 
 
 def value(context: int, header: int, fragment: bytes, length: int | None = None) -> bytes:
     """A presentation data value: length, context id, message control header, fragment (9.3.5.1, Annex E)."""
-    size = len(fragment) + 2 if length is None else length
-    return struct.pack(">IBB", size, context, header) + fragment
+    return encode.pdv(context, fragment, header=header, length=length)
 
 
 def abort(source: int = 0, reason: int = 0) -> bytes:
-    return pdu(7, bytes((0, 0, source, reason)))
+    return encode.abort(Abort(source, reason)).encode()
 
 
-RELEASE_RQ = pdu(5, bytes(4))
-RELEASE_RP = pdu(6, bytes(4))
+RELEASE_RQ = encode.release_rq().encode()
+RELEASE_RP = encode.release_rp().encode()
 
 
 def command(elements: Iterable[tuple[int, bytes]]) -> bytes:
@@ -97,25 +99,14 @@ def command(elements: Iterable[tuple[int, bytes]]) -> bytes:
     return struct.pack("<HHII", 0, 0, 4, len(body)) + body
 
 
-def _us(number: int) -> bytes:
-    return struct.pack("<H", number)
-
-
-def _ui(uid: str) -> bytes:
-    return uid.encode("ascii") + b"\0" * (len(uid) % 2)
-
-
 def echo(number: int = 1) -> bytes:
     """The command set of a C-ECHO-RQ with this Message ID (PS3.7 9.3.5.1)."""
-    return command([(0x0002, _ui(VERIFICATION)), (0x0100, _us(0x30)), (0x0110, _us(number)), (0x0800, _us(0x0101))])
+    return message.echo_rq(1, number).octets()
 
 
 def store(number: int, instance: str) -> bytes:
     """The command set of a C-STORE-RQ of a CT image, which a data set has to follow (PS3.7 9.3.1.1)."""
-    return command([
-        (0x0002, _ui(CT)), (0x0100, _us(1)), (0x0110, _us(number)), (0x0700, _us(0)), (0x0800, _us(1)),
-        (0x1000, _ui(instance)),
-    ])  # fmt: skip
+    return message.store_rq(1, number, CT, instance, b"", CommandDataSetType=1).octets()
 
 
 def say_echo(context: int, number: int = 1, header: int = 3) -> bytes:

@@ -316,15 +316,14 @@ def _state(o: Operation) -> str | None:
 
 
 @nothing_after_the_end.mutant(at=MESSAGE)
-def says_the_end_twice(message: Sent, asked: Sent | None) -> list[Sent] | None:
+def says_the_end_twice(message: Sent, asked: Sent | None) -> Sent | None:
     """The state is COMPLETED from the first N-SET on."""
 
     def over(found: Dataset) -> bool:
         found.PerformedProcedureStepStatus = "COMPLETED"
         return True
 
-    changed = _in(message, "n-set", over)
-    return [changed] if changed is not None else None
+    return _in(message, "n-set", over)
 
 
 @operation(
