@@ -17,6 +17,7 @@ from harness.association import Evidence
 from harness.context import Context, unknown_edition
 from harness.judge import Judge, judge_all
 from harness.record import Record, Run, evidence_json, read
+from harness.target import sides
 from harness.verdict import Waiver, exit_code
 
 
@@ -54,13 +55,12 @@ def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
     return Result(exit_code(verdicts, not run.header["read_only"]), verdicts, "", folder)
 
 
-def _about(run: Run) -> set[str]:
+def _about(run: Run) -> frozenset[str]:
     """The first words of the kinds of evidence that the record can hold."""
     if run.header["mode"] == "read":
-        return {"file"}
+        return frozenset({"file"})
     target = run.header["target"]
-    sides = {word for word, key in (("web", "base"), ("dimse", "dimse")) if target.get(key)}
-    return sides | {"doors"} if len(sides) > 1 else sides
+    return sides(target.get("base"), target.get("dimse"))
 
 
 def _copied(run: Run, record: Record) -> Iterator[Evidence | str]:

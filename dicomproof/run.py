@@ -36,7 +36,7 @@ from harness.rule import Catalogue, Probe, Role, Rule
 from harness.secrets import Secrets
 from harness.session import BudgetSpent, Events, Session, TargetGone
 from harness.talk.listener import Listener
-from harness.target import DOORS, Target, TargetError
+from harness.target import Target, TargetError, sides
 from harness.verdict import Exit, Outcome, Verdict, exit_code
 from simulators.oracle import Oracle
 
@@ -128,8 +128,8 @@ def doors(target: Target, catalogue: Catalogue) -> frozenset[str]:
     elif target.simulator:
         found = target.doors
     else:
-        found = frozenset(d for d, there in (("web", target.base), ("dimse", target.dimse)) if there)
-    return found | {"doors"} if found == DOORS else found
+        return sides(target.base, target.dimse)
+    return sides("web" in found, "dimse" in found)
 
 
 def select(catalogue: Catalogue, only: str, about: Collection[str] = ("web",)) -> list[Rule[Any]]:

@@ -21,7 +21,7 @@ from harness.talk.dimse import Limits as Bounds
 from harness.talk.listener import Listener
 from harness.talk.web import Limits, Talk
 from harness.target import Dimse as DimseSide
-from harness.target import Target
+from harness.target import Target, sides
 from harness.upper_layer.offer import Identity
 
 CALLING = DimseSide.calling
@@ -49,8 +49,7 @@ class Voices:
     @property
     def doors(self) -> frozenset[str]:
         """ "web", "dimse", and "doors" when both are there."""
-        found = {d for d, there in (("web", self.standing.base), ("dimse", self.standing.dimse)) if there}
-        return frozenset(found | {"doors"} if len(found) > 1 else found)
+        return sides(self.standing.base, self.standing.dimse)
 
     def addresses(self) -> dict[str, str]:
         """Where the target is asked, for the record."""

@@ -31,6 +31,13 @@ DOORS = frozenset({"web", "dimse"})
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
+def sides(web: object, dimse: object) -> frozenset[str]:
+    """The first words of the kinds of evidence that a target gives where these are there: "web", "dimse", and "doors"
+    for what goes through both."""
+    found = frozenset(word for word, there in (("web", web), ("dimse", dimse)) if there)
+    return found | {"doors"} if found == DOORS else found
+
+
 class TargetError(Exception):
     """The target cannot be understood; the message says what is wrong and what to do next."""
 
