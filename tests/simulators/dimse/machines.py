@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from harness.body import Body
 from harness.entity import Entity
 from harness.judge import Judge
 from harness.rule import CATALOGUE
-from harness.talk.dimse import Dial, Limits
+from harness.talk.dimse import Dial, Limits, Serve, agree_to_all
 from harness.talk.identifiers import encoded
 from harness.upper_layer.message import Message
-from harness.upper_layer.offer import Agreed, Offer, propose
+from harness.upper_layer.offer import Agreed, Offer, Role, propose
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 EVERYBODY = frozenset({"requestor", "acceptor"})
@@ -24,10 +24,19 @@ EVERYBODY = frozenset({"requestor", "acceptor"})
 class User:
     """Associates when it has to, keeps what was said, and has it judged by the rules of one service."""
 
-    def __init__(self, entity: Entity, folder: Path, classes: Iterable[str]) -> None:
+    def __init__(
+        self,
+        entity: Entity,
+        folder: Path,
+        classes: Iterable[str],
+        serve: Serve = agree_to_all,
+        roles: Sequence[Role] = (),
+    ) -> None:
         self._entity = entity
         self._blobs = Blobs(folder / "blobs")
         self._classes = tuple(classes)
+        self._serve = serve
+        self._roles = tuple(roles)
         self.dial: Dial | None = None
         self.kept: list[Association] = []
         self.facts: dict[str, Any] = {}
@@ -36,19 +45,25 @@ class User:
         """A new association; the facts are known before anything is said on it."""
         self.leave()
         self.facts = dict(facts)
-        offer = Offer(propose([(uid, [EXPLICIT]) for uid in self._classes]), self._entity.title, "MACHINE")
-        self.dial = Dial(self._entity, self._blobs, offer, Limits(deadline=10.0))
+        contexts = propose([(uid, [EXPLICIT]) for uid in self._classes])
+        offer = Offer(contexts, self._entity.title, "MACHINE", roles=self._roles)
+        self.dial = Dial(self._entity, self._blobs, offer, Limits(deadline=10.0), serve=self._serve)
         assert self.dial.open, self.dial.ended
         return self.dial
 
     def ask(self, sop_class: str, build: Callable[[Agreed, int], Message]) -> Message:
-        """The final response to a request on the context of this class."""
+        """The one response to a request on the context of this class."""
+        (answer,) = self.answers(sop_class, build)
+        return answer
+
+    def answers(self, sop_class: str, build: Callable[[Agreed, int], Message]) -> Iterator[Message]:
+        """The responses to a request on the context of this class, which is sent at once, as they come."""
         assert self.dial is not None
         context = self.dial.context(sop_class)
         assert context is not None
-        answers = list(self.dial.responses(build(context, self.dial.next_id())))
-        assert len(answers) == 1, self.dial.ended
-        return answers[0]
+        request = build(context, self.dial.next_id())
+        assert self.dial.send(request), self.dial.ended
+        return self.dial.answers(request)
 
     def leave(self) -> None:
         """Release, and keep the evidence."""
