@@ -24,7 +24,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = HOME / "dicomproof.stamp"
 
 TASKS = {
-    "tests": [["-m", "pytest", "-n", "auto", "--dist", "loadfile"]],
+    "tests": [["-m", "pytest", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]],
     "lint": [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."]],
     "types": [["-m", "mypy"]],
     "bench": [["-m", "pytest", "benchmarks", "-o", "python_files=bench_*.py"]],

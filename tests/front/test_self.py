@@ -57,14 +57,16 @@ def test_judging_the_record_again_gives_the_same_verdicts(run: Result, tmp_path:
     assert read(tmp_path / "again").verdicts == run.verdicts
 
 
-def test_the_same_seed_gives_the_same_verdicts(run: Result, tmp_path: Path) -> None:
-    other = check(parse("sim:"), Options(tmp_path, seed=1, examples=10))
-    assert [(v.rule, v.outcome) for v in other.verdicts] == [(v.rule, v.outcome) for v in run.verdicts]
+def test_the_same_seed_gives_the_same_verdicts(tmp_path: Path) -> None:
+    """In DIMSE, where time could have a say; that web records are the same is seen where two processes make one."""
+    one, other = (check(parse("sim:dimse"), Options(tmp_path / n, seed=1, examples=5)) for n in ("one", "other"))
+    assert [(v.rule, v.outcome) for v in other.verdicts] == [(v.rule, v.outcome) for v in one.verdicts]
 
 
 @pytest.mark.parametrize("edition", [e for e in EDITIONS if e != "2024e"])
 def test_other_editions_are_as_clean(edition: str, tmp_path: Path) -> None:
-    result = check(parse("sim:"), Options(tmp_path, edition=edition, examples=3))
+    """On the web: PS3.18 is what changes from one edition to the next."""
+    result = check(parse("sim:web"), Options(tmp_path, edition=edition, examples=3))
     assert {v.rule: (v.outcome.value, v.findings[:2], v.why) for v in result.verdicts if v.outcome in RED} == {}
 
 
