@@ -37,6 +37,7 @@ __all__ = ["Dial", "Limits", "Serve", "agree_to_all"]
 
 OPEN: Final = frozenset({State.STA6, State.STA7, State.STA8})
 _STRAY: Final = 1.0  # seconds
+_STRAYS: Final = 3  # requests in a row that got such a response and no other, after which nothing more is expected
 _SUBOPERATIONS: Final = frozenset({FIELDS["C-STORE-RQ"], FIELDS["N-EVENT-REPORT-RQ"]})
 
 Serve = Callable[[Message], Iterable[Message | Abort]]
@@ -281,6 +282,7 @@ class Dial(Talk):
         super().__init__(machine, line, serve, each_message)
         self._ids = 0
         self._asked: set[int] = set()  # Message IDs of requests so far
+        self._astray = 0  # requests in a row that were answered only with what answers no request
         if not line.ended:
             self._associate()
 
@@ -310,7 +312,8 @@ class Dial(Talk):
         """Send a request and give its responses as they come, the final one last; ends early when the peer does.
 
         Messages that answer something else are passed over: the record has them. After a response to no request at
-        all, which may be the one that was waited for, the wait goes on for a second only.
+        all, which may be the one that was waited for, the wait goes on for a second only; who answers so again and
+        again is given up with an A-ABORT.
         """
         if self.send(request, seconds):
             yield from self.answers(request, seconds)
@@ -318,13 +321,18 @@ class Dial(Talk):
     def answers(self, request: Message, seconds: float | None = None) -> Iterator[Message]:
         """The responses to a request that was sent; see `responses`."""
         self._asked.add(request.id)
+        astray = False
         while (message := self.receive(seconds)) is not None:
             if message.responded == request.id:
+                self._astray = 0
                 yield message
                 if not message.pending:
                     return
             elif message.response and message.responded not in self._asked:
-                seconds = _STRAY
+                seconds, astray = _STRAY, True
+        self._astray += astray
+        if self._astray >= _STRAYS:
+            self.abort()
 
     def pipeline(
         self, requests: Iterable[Message], window: int, seconds: float | None = None
