@@ -90,6 +90,25 @@ POLICIES: dict[str, Policy] = {
             "a multipart payload may hold no part by the text, and needs one by the grammar",
             {"accept": "a closing delimiter alone is accepted", "one": "at least one part is expected"},
         ),
+        Policy(
+            "rendered-grey",
+            "PS3.18 8.3.5.1",
+            "the grey scale of a rendering is not defined, though all its transformations are",
+            {"warn": "levels proportional to P-Values are expected, another curve from black to white is a warning"},
+        ),
+        Policy(
+            "viewport-commas",
+            "PS3.18 8.3.5.1.3",
+            "the grammar of viewport wants all commas of a region, the text wants those at the end left out",
+            {"both": "either form may be refused or taken, with a warning"},
+        ),
+        Policy(
+            "D-10",
+            "PS3.18 8.3.5.1.1",
+            "an annotation value that is no keyword is answered 400, and one that is not supported is ignored with a "
+            "Warning",
+            {"both": "400 and 200 with the Warning are both accepted"},
+        ),
     )
 }
 

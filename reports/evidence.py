@@ -15,6 +15,7 @@ from harness.wire import multipart
 from reports.command import curl, masked
 from reports.dataset import listing
 from reports.layout import lay_out_json, lay_out_xml
+from reports.pictures import Panel, pictures
 from reports.visible import clip, in_line, octets_text, visible
 
 TEXT = 6000  # characters of a text body shown
@@ -58,6 +59,7 @@ class Shown:
     curl: str
     masked: bool
     word: str = "exchange"
+    pictures: tuple[tuple[Panel, ...], ...] = ()  # for each picture of the answer: expected, got, difference
 
 
 def shown(x: Exchange, room: int = TEXT) -> Shown:
@@ -80,6 +82,7 @@ def shown(x: Exchange, room: int = TEXT) -> Shown:
         curl=curl(x.ask),
         masked=masked(x.ask),
         word="file" if read else "exchange",
+        pictures=() if read else pictures(x),
     )
     x.forget()
     return view

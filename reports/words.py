@@ -6,7 +6,7 @@ Must not know the form of any report.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.exchange import Exchange
 from harness.record import Run
@@ -53,6 +53,7 @@ class Words:
 
 ASKED = Words("exchange", "exchanges", "service", "services", "product", "that every such product has to meet",
               "the {} of the shortest questions are shown", tuple(MEANINGS))  # fmt: skip
+WATCHED = replace(ASKED, subject="products")
 READ = Words("file", "files", "kind of file", "kinds", "files", "on such files", "{} of them are shown",
              tuple(o for o in MEANINGS if o not in ("waived", "not-claimed")))  # fmt: skip
 
@@ -63,6 +64,8 @@ def are_files(run: Run) -> bool:
 
 
 def words(run: Run) -> Words:
+    if run.header["mode"] == "watch":
+        return WATCHED
     return READ if are_files(run) else ASKED
 
 
@@ -72,8 +75,8 @@ def group_of(run: Run) -> Callable[[Verdict], str]:
 
 
 def kind_of_file(verdict: Verdict) -> str:
-    """The kind of file that a rule is about."""
-    return KINDS.get(verdict.rule.partition(".")[0], "other rules")
+    """The kind of file that a rule is about; of what a browser recorded, the service."""
+    return KINDS.get(verdict.rule.partition(".")[0], verdict.service)
 
 
 def names(run: Run, numbers: Iterable[int]) -> Mapping[int, str]:
@@ -84,7 +87,7 @@ def names(run: Run, numbers: Iterable[int]) -> Mapping[int, str]:
     for number in dict.fromkeys(numbers):
         x = run.evidence(number) if run.has(number) else None
         if isinstance(x, Exchange):
-            found[number] = x.ask.target
+            found[number] = f"{x.facts['file']} entry {x.facts['entry']}" if x.facts.get("retold") else x.ask.target
     return found
 
 
