@@ -64,11 +64,13 @@ class Target:
     """A product under test. `simulator` is "reference" or "mutant"/"control" with `which`, '' for a product.
 
     `base` is the Base URI of its web services, '' without any; `dimse` its DIMSE side. `doors` are the sides of a
-    simulator that are stood up: "web", "dimse".
+    simulator that are stood up: "web", "dimse". `uri_service` is the Base URI of the URI service (PS3.18 9.1.1), ''
+    where the product is not said to have one.
     """
 
     word: str
     base: str = ""
+    uri_service: str = ""
     dimse: Dimse | None = None
     doors: frozenset[str] = frozenset({"web"})
     simulator: Literal["", "reference", "mutant", "control"] = ""
@@ -97,6 +99,11 @@ class Target:
         """Vendor, product and version for people; the word of the command line when the file names none."""
         return " ".join(w for w in (self.vendor, self.product, self.version) if w) or self.word
 
+    @property
+    def absent(self) -> frozenset[str]:
+        """Services that nothing says the target has: where it has a URI service cannot be guessed."""
+        return frozenset() if self.simulator or self.uri_service else frozenset({"uri"})
+
     def tls(self) -> ssl.SSLContext | None:
         """The TLS settings, None for plain http; TargetError when a file cannot be used."""
         if not self.base.startswith("https:"):
@@ -114,6 +121,8 @@ class Target:
     def to_json(self) -> dict[str, Any]:
         """What the record says of the target: no secrets, no header values."""
         line: dict[str, Any] = {"word": self.word, "base": self.base}
+        if self.uri_service:
+            line["uri_service"] = self.uri_service
         if self.dimse:
             line["dimse"] = self.dimse.entity.url
         for name in ("simulator", "which", "vendor", "product", "version", "contact"):
@@ -175,6 +184,16 @@ def _base(word: str) -> str:
     return word.rstrip("/")
 
 
+def _uri_service(path: Path, web: Mapping[str, Any]) -> str:
+    """The Base URI of the URI service, with its slash where it ends in one; asked over the connection of `base`."""
+    word: str = web["uri_service"]
+    _base(word)
+    ours, theirs = urlsplit(web["base"]), urlsplit(word)
+    if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
+        raise TargetError(f"{path}, at web.uri_service: it lies on another scheme, host or port than base.")
+    return word
+
+
 def _file(path: Path, environment: Mapping[str, str]) -> Target:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -190,9 +209,12 @@ def _file(path: Path, environment: Mapping[str, str]) -> Target:
     dimse = _dimse(path, data["dimse"], environment) if "dimse" in data else None
     tls = web.get("tls", {})
     claims = data.get("claims", {}).get("services")
+    if "uri" in (claims or ()) and "uri_service" not in web:
+        raise TargetError(f"{path} claims the URI service and does not say where it is; add uri_service to [web].")
     return Target(
         word=str(path),
         base=_base(web["base"]) if web else "",
+        uri_service=_uri_service(path, web) if "uri_service" in web else "",
         dimse=dimse,
         **data.get("target", {}),
         headers=headers,

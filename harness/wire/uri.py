@@ -25,9 +25,10 @@ _BELOW = {
     "thumbnail": "thumbnail",
     "bulkdata": "bulkdata",
     "pixeldata": "pixeldata",
-    "renderedmpr": "rendered",
-    "rendered3d": "rendered",
+    "renderedmpr": "renderedmpr",
+    "rendered3d": "rendered3d",
 }
+_SERVICES = (["studies"], ["series"], ["instances"])
 _SEARCH = {
     ("studies",): "studies",
     ("studies", "*", "series"): "study-series",
@@ -36,6 +37,9 @@ _SEARCH = {
     ("studies", "*", "series", "*", "instances"): "series-instances",
     ("instances",): "instances",
 }
+# The query parameters that every request to the URI service has (9.1.2.1).
+URI_PARAMETERS = ("requestType", "studyUID", "seriesUID", "objectUID")
+
 # The levels whose attributes a search resource matches and returns (Table 10.6.1-2 ff.).
 SEARCH_LEVELS: dict[str, tuple[str, ...]] = {
     "studies": ("study",),
@@ -138,10 +142,10 @@ def decode(text: str) -> str:
 
 def base_path(base: str) -> str:
     """The Service Root Path of a Base URI, without a slash at its end."""
-    return _origin_form(base).partition("?")[0].rstrip("/")
+    return origin_form(base).partition("?")[0].rstrip("/")
 
 
-def _origin_form(target: str) -> str:
+def origin_form(target: str) -> str:
     """Path and query of an absolute URI, whatever its authority may be; a target in origin form stays as it is."""
     absolute = _AUTHORITY.match(target)
     return target[absolute.end() :].partition("#")[0] if absolute else target
@@ -162,23 +166,34 @@ def request_target(path: str, base: str) -> tuple[str, str]:
 
 
 def classify(method: str, target: str, base: str) -> Resource:
-    """Name the resource of a request-target below a Base URI; kind "web.other" for what PS3.18 10 does not know.
+    """Name the resource of a request-target below a Base URI; kind "web.other" for what PS3.18 9 and 10 do not know.
 
     The method READ without a base is ours: nobody was asked, the target is the name of a file that was read.
     """
     if method == "READ" and not base:
         return Resource("file", path=target)
     if target.startswith(("http://", "https://")):
-        target = _origin_form(target)
+        target = origin_form(target)
     path, mark, raw = target.partition("?")
     query = Query(raw, bool(mark))
     root = base_path(base)
-    if not (path == root or path.startswith(root + "/")):
-        return Resource("web.other", path=path, query=query)
-    words = [decode(w) for w in path[len(root) :].split("/") if w]
-    if method == "OPTIONS" and not words:
+    below = path == root or path.startswith(root + "/")
+    words = [decode(w) for w in path[len(root) :].split("/") if w] if below else []
+    if method == "OPTIONS" and below and not words:
         return Resource("web.capabilities", path=path, query=query)
-    return _studies(method, words, path, query)
+    if method in ("GET", "HEAD") and words[:1] not in _SERVICES and _uri_service(path, query):
+        study, series, instance = (query.get(name) or "" for name in URI_PARAMETERS[1:])
+        return Resource("web.uri", "instance", study, series, instance, path=path, query=query)
+    return _studies(method, words, path, query) if below else Resource("web.other", path=path, query=query)
+
+
+def _uri_service(path: str, query: Query) -> bool:
+    """Whether this is asked of the URI service, which has a Base URI of its own and no paths below it (9.1.1).
+
+    requestType alone does not tell: other services have a parameter of that name with other values.
+    """
+    told = "objectUID" in query or (query.get("requestType") or "").upper() == "WADO"
+    return told or path.endswith("/wado")
 
 
 def _studies(method: str, words: Sequence[str], path: str, query: Query) -> Resource:
@@ -214,7 +229,7 @@ def _retrieve(words: Sequence[str], uids: dict[str, str], path: str, query: Quer
         return Resource("web.retrieve.instances", level, **held, path=path, query=query)
     if level == "instance" and rest[0] == "frames" and len(rest) in (2, 3):
         what = "frames" if len(rest) == 2 else _BELOW.get(rest[2], "")
-        if what in ("frames", "rendered", "thumbnail"):
+        if what in ("frames", "rendered", "thumbnail", "renderedmpr", "rendered3d"):
             return Resource(f"web.retrieve.{what}", "frames", **held, frames=rest[1], path=path, query=query)
     if rest[0] in _BELOW and (len(rest) == 1 or rest[0] == "bulkdata"):
         return Resource(f"web.retrieve.{_BELOW[rest[0]]}", level, **held, path=path, query=query)

@@ -157,3 +157,27 @@ def test_tls_files_that_are_not_there(tmp_path: Path) -> None:
     target = parse(file(tmp_path, '[web]\nbase = "https://h/x"\ntls = { ca = "none.pem" }'), {})
     with pytest.raises(TargetError, match="TLS files"):
         target.tls()
+
+
+def test_where_the_uri_service_is(tmp_path: Path) -> None:
+    text = '[web]\nbase = "https://pacs.example/dicomweb"\n'
+    assert parse(file(tmp_path, text)).absent == {"uri"}
+    target = parse(file(tmp_path, f'{text}uri_service = "https://pacs.example/wado/"\n[claims]\nservices = ["uri"]\n'))
+    assert (target.uri_service, target.absent) == ("https://pacs.example/wado/", frozenset())
+    assert target.to_json()["uri_service"] == "https://pacs.example/wado/"
+    assert parse("sim:web").absent == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('uri_service = "https://other.example/wado"', "another scheme, host or port"),
+        ('uri_service = "https://pacs.example:8443/wado"', "another scheme, host or port"),
+        ('uri_service = "/wado"', "uri_service"),
+        ('uri_service = "https://pacs.example/wado?x=1"', "uri_service"),
+        ('[claims]\nservices = ["uri"]', "does not say where"),
+    ],
+)
+def test_a_uri_service_that_cannot_be_asked(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(TargetError, match=says):
+        parse(file(tmp_path, f'[web]\nbase = "https://pacs.example/dicomweb"\n{line}\n'))
