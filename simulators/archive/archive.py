@@ -25,14 +25,16 @@ from pathlib import Path
 from sqlalchemy import URL, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from simulators.archive import lines
 from simulators.archive.check import Refused, check
 from simulators.archive.disk import Share, sync
 from simulators.archive.filing import Filed, Filing, filed
-from simulators.archive.held import OUT_OF_RESOURCES, PROCESSING_FAILURE, Held, Stored
+from simulators.archive.held import COERCED, OUT_OF_RESOURCES, PROCESSING_FAILURE, Held, Stored
 from simulators.archive.incoming import Incoming
 from simulators.archive.index import DOCUMENTS, INSTANCES, SERIES, STUDIES, Database
 from simulators.archive.match import supported
 from simulators.archive.question import BadValue, Key, Matches, Question, Row
+from simulators.archive.reconcile import corrections, rewrite
 from simulators.archive.search import Whole, search
 from simulators.archive.together import Together
 
@@ -41,6 +43,7 @@ __all__ = ["Archive", "BadValue", "Held", "Incoming", "Key", "Matches", "Questio
 LOG = logging.getLogger(__name__)
 FLUSHING = 4  # files that are forced to the disk at a time, while others are checked
 DRAWERS, TOGETHER = 16, 256  # folders of files, and how many files in turn go into one
+RECONCILED = "the patient was made that of the study"
 GRACE = 60.0  # seconds that a replaced file stays for readers that were just told of it
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -49,10 +52,12 @@ class Archive:
     """Instances on disk and their index. Safe to use from many threads; readers never wait for a writer.
 
     `folder` holds the files, and the index when no `database` (an SQLAlchemy URL) is given. Several processes may use
-    one folder; the first of them sweeps it.
+    one folder; the first of them sweeps it. With `reconcile`, the patient of an instance becomes that of the study as
+    it is held, and one without a Patient ID gets one; each such change is told (PS3.18 10.5.2).
     """
 
-    def __init__(self, folder: Path, database: str | None = None) -> None:
+    def __init__(self, folder: Path, database: str | None = None, reconcile: bool = False) -> None:
+        self._reconciling = reconcile
         self.folder = folder
         self._files = folder / "files"
         self._files.mkdir(parents=True, exist_ok=True)
@@ -82,6 +87,7 @@ class Archive:
         """
         outcomes: list[Stored] = []
         ready: dict[int, Filed] = {}
+        batch, originals = self._reconciled(batch) if self._reconciling else (batch, {})
         flushed = [self._flushing.submit(incoming.flush) for incoming in batch]
         unnamed = self._sync_names({incoming.path.parent for incoming in batch})
         try:
@@ -98,9 +104,12 @@ class Archive:
                 (self.folder / one.file).unlink(missing_ok=True)
             raise
         trouble = self._file(list(ready.values()), unnamed) if ready else None
-        if trouble is not None:
-            for place in ready:
+        for place in ready:
+            if trouble is not None:
                 outcomes[place] = replace(outcomes[place], status="failed", reason=trouble[0], detail=trouble[1])
+            elif place in originals:
+                outcomes[place] = replace(outcomes[place], warning=COERCED, detail=RECONCILED,
+                                          original=originals[place])  # fmt: skip
         return outcomes
 
     def search(self, question: Question) -> Matches:
@@ -149,6 +158,23 @@ class Archive:
         self._flushing.shutdown()
         self._database.close()
         self._share.close()
+
+    def _reconciled(self, batch: Sequence[Incoming]) -> tuple[list[Incoming], dict[int, str]]:
+        """The batch with files written anew where their patient is corrected, and what each of these tells of it."""
+        made, originals = list(batch), {}
+        for place, incoming in enumerate(batch):
+            try:
+                checked = check(incoming.path)
+                held = self.select(checked.study)[:1]
+                wanted = corrections(checked, lines.members(held[0].metadata.decode()) if held else None)
+                if wanted:
+                    made[place], originals[place] = rewrite(incoming, wanted, self.receive)
+                    incoming.discard()
+            except Refused:
+                continue  # it is told so in its turn
+            except Exception as error:  # what cannot be written anew is kept as it came
+                LOG.warning("an instance could not be reconciled: %s", error)
+        return made, originals
 
     # --- storing ---------------------------------------------------------------------------------------------------
 

@@ -18,13 +18,18 @@ OUT_OF_RESOURCES = 0xA700
 DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 SYNTAX_NOT_SUPPORTED = 0xC122
+# Warning Reason (0008,1196): PS3.18 Table I.2-1.
+COERCED = 0xB000
+DISCARDED = 0xB006
+UNMATCHED = 0xB007
 
 
 @dataclass(frozen=True)
 class Stored:
     """The outcome for one instance of a batch. `reason` is 0 or a Failure Reason, `warning` 0 or a Warning Reason.
 
-    UIDs are '' when they could not be read. A failed instance left nothing behind.
+    UIDs are '' when they could not be read. A failed instance left nothing behind. `original` is what its Original
+    Attributes Sequence tells of this store, as a DICOM JSON attribute; '' when nothing was coerced.
     """
 
     status: Literal["stored", "failed"]
@@ -35,6 +40,7 @@ class Stored:
     study: str = ""
     series: str = ""
     warning: int = 0
+    original: str = ""
 
 
 @dataclass(frozen=True)

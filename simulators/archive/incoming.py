@@ -5,12 +5,17 @@ Must not know what is written into it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO, cast
 
+BUFFER = 1 << 20  # octets that a stream gathers
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would change line ends
 
 
@@ -39,6 +44,13 @@ class Incoming:
             left = left[os.write(self._handle, left) :]
         self.size += len(chunk)
         return len(chunk)
+
+    @contextlib.contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """The file for somebody who writes to streams, in order and never back; closed with the block."""
+        with io.BufferedWriter(_Stream(self), BUFFER) as stream:
+            yield cast(BinaryIO, stream)
+        self.close()
 
     @property
     def digest(self) -> bytes:
@@ -78,3 +90,20 @@ class Incoming:
             self.close()
         else:
             self.discard()
+
+
+class _Stream(io.RawIOBase):
+    """A file that only ever goes on."""
+
+    def __init__(self, into: Incoming) -> None:
+        super().__init__()
+        self._into = into
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, octets: object) -> int:
+        return self._into.write(cast(memoryview, octets))
+
+    def tell(self) -> int:
+        return self._into.size

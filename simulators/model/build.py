@@ -40,17 +40,31 @@ class Undecodable(ValueError):
         self.why = why
 
 
+class Elsewhere(bytes):
+    """Stands for the `size` octets of a value that are too many to hold: itself empty, `read` gives them."""
+
+    size: int
+    read: Callable[[], bytes]
+
+    @classmethod
+    def of(cls, size: int, read: Callable[[], bytes]) -> Elsewhere:
+        made = cls()
+        made.size, made.read = size, read
+        return made
+
+
 def no_bulk(uri: str) -> bytes:
     """For a text that has to bring all its values itself."""
     raise KeyError(uri)
 
 
 def fetched(bulk: Bulk, uri: str, vr: str, where: str) -> bytes:
-    """The octets that a reference leads to."""
+    """The octets that a reference leads to, or what stands for them where a value may be long."""
     if vr not in BY_REFERENCE:
         raise Undecodable(where, f"a value of {vr} is not given by reference")
     try:
-        return bulk(uri)
+        octets = bulk(uri)
+        return octets.read() if isinstance(octets, Elsewhere) and vr not in BINARY else octets
     except LookupError:
         raise Undecodable(where, f"nothing is known of the bulk data {uri[:200]!r}") from None
 
@@ -128,6 +142,8 @@ def decimal_text(token: str, where: str) -> str:
 
 def of_octets(tag: int, vr: str, octets: bytes, where: str, encapsulated: bool = False) -> DataElement:
     """An element of a value field: octets of OB to UN, or what a reference of any other VR led to."""
+    if isinstance(octets, Elsewhere):
+        return _made(tag, vr, octets, where)
     if vr in BINARY:
         if len(octets) % SWAP.get(vr, 1):
             raise Undecodable(where, f"{len(octets)} octets are no whole words of {vr}")

@@ -38,19 +38,35 @@ def decode(text: bytes, bulk: Bulk = build.no_bulk, encapsulated: bool = False) 
     `bulk` gives the octets that a BulkDataURI leads to (LookupError when it knows none); `encapsulated` says that
     those of Pixel Data are fragments with their item heads. Undecodable for everything that Annex F does not allow.
     """
+    root = parse(text)
+    if isinstance(root, dict):
+        return [decode_object(root, "", bulk, encapsulated)]
+    if not isinstance(root, list):
+        raise Undecodable("", "neither an array nor an object")
+    return [decode_object(member, f"/{n}", bulk, encapsulated) for n, member in enumerate(root)]
+
+
+def parse(text: bytes) -> Any:
+    """What a JSON text holds, numbers as they stood in it; Undecodable when it is none."""
     try:
-        root = json.loads(text.decode("utf-8"), parse_int=_Number, parse_float=_Number, parse_constant=_constant,
+        return json.loads(text.decode("utf-8"), parse_int=_Number, parse_float=_Number, parse_constant=_constant,
                           object_pairs_hook=_object)  # fmt: skip
     except (UnicodeDecodeError, RecursionError) as error:
         raise Undecodable("", f"no JSON text: {error}") from None
     except json.JSONDecodeError as error:
         raise Undecodable(f"character {error.pos}", error.msg) from None
-    reader = _Reader(bulk, encapsulated)
-    if isinstance(root, dict):
-        return [build.settle(reader.dataset(root, "", 0))]
-    if not isinstance(root, list):
-        raise Undecodable("", "neither an array nor an object")
-    return [build.settle(reader.dataset(member, f"/{n}", 0)) for n, member in enumerate(root)]
+
+
+def decode_object(given: Any, where: str = "", bulk: Bulk = build.no_bulk, encapsulated: bool = False) -> Dataset:
+    """The data set of one object that `parse` gave; `where` is its place. Undecodable as for `decode`."""
+    return build.settle(_Reader(bulk, encapsulated).dataset(given, where, 0))
+
+
+def said(given: Any, tag: str) -> str:
+    """The first value of an attribute of what may be no data set at all, '' when it is no text."""
+    attribute = given.get(tag) if isinstance(given, Mapping) else None
+    values = attribute.get("Value") if isinstance(attribute, Mapping) else None
+    return values[0] if isinstance(values, list) and values and isinstance(values[0], str) else ""
 
 
 def _constant(word: str) -> NoReturn:
@@ -58,11 +74,11 @@ def _constant(word: str) -> NoReturn:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Undecodable("", f"the name {twice[:40]!r} stands twice in an object")
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise Undecodable("", f"the name {name[:40]!r} stands twice in an object")
+        made[name] = value
     return made
 
 

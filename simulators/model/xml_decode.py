@@ -32,6 +32,11 @@ _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z|[+
 def decode(document: bytes, bulk: Bulk = build.no_bulk, encapsulated: bool = False) -> Dataset:
     """The data set of a document; `bulk` and `encapsulated` as for the DICOM JSON Model. A uuid of BulkData is asked
     for as a URI of the form urn:uuid:... Undecodable for everything that the model does not allow."""
+    return decode_root(parse(document), bulk, encapsulated)
+
+
+def parse(document: bytes) -> etree._Element:
+    """The root of a document of the model; Undecodable when it is none."""
     if len(document) > LARGEST:
         raise Undecodable("", f"more than {LARGEST} octets")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True,
@@ -45,8 +50,21 @@ def decode(document: bytes, bulk: Bulk = build.no_bulk, encapsulated: bool = Fal
         raise Undecodable("line 1", "a document type declaration is not allowed")
     if name.localname != "NativeDicomModel" or name.namespace not in (NAMESPACE, None):
         raise Undecodable("/", f"the root is {root.tag}"[:200])
-    reader = _Reader(name.namespace or "", bulk, encapsulated)
+    return root
+
+
+def decode_root(root: etree._Element, bulk: Bulk = build.no_bulk, encapsulated: bool = False) -> Dataset:
+    """The data set of what `parse` gave; Undecodable as for `decode`."""
+    reader = _Reader(etree.QName(root).namespace or "", bulk, encapsulated)
     return build.settle(reader.dataset(root, "/NativeDicomModel", 0))
+
+
+def said(root: etree._Element, tag: str) -> str:
+    """The first value of an attribute of what may be no right data set, '' when it has none."""
+    for child in root:
+        if isinstance(child.tag, str) and child.get("tag") == tag and len(child):
+            return (child[0].text or "").strip()
+    return ""
 
 
 class _Reader:

@@ -13,6 +13,8 @@ from harness.context import Context
 from harness.exchange import Answer, Ask, Exchange, Headers
 from harness.make.corpus import Sample, corpus
 from harness.make.parts import STYLES, Message, Part, Style, multipart
+from harness.make.store_metadata import FAULTS, Form, separate
+from harness.make.store_metadata import message as separate_message
 from harness.make.variants import BadSample, bad_samples, fresh
 from harness.past import Past
 from harness.rule import CATALOGUE, Finding
@@ -134,6 +136,27 @@ def refused_class(**about: Any) -> Exchange:
 
 def junk(**about: Any) -> Exchange:
     return store([bad("not-dicom")], answer(400, Module(other=[0xC000]).json()), **about)
+
+
+def apart(samples: Sequence[Sample], said: Answer, form: Form = "json", study: str = "", seq: int = 1,
+          past: Past | None = None, fault: str = "", **about: Any) -> Exchange:  # fmt: skip
+    """A request of metadata and bulk data, with one of the named faults in every instance."""
+    ones = [FAULTS[fault].make(separate(s)) if fault else separate(s) for s in samples]
+    asked = ask(separate_message(ones, form), study)
+    facts = {"fault": fault} if fault else {"legal": True}
+    return Exchange(seq, asked, said, context=Context(past=past or Past()), facts=facts, **about)
+
+
+def malformed_metadata(said: Answer) -> Exchange:
+    """Metadata that is no JSON."""
+    asked = ask(multipart([Part.of(b"[{", JSON)]))
+    return Exchange(1, asked, said, context=Context(past=Past()), facts={"fault": "JSON that ends in the middle"})
+
+
+def octets_root(said: Answer) -> Exchange:
+    """Bulk data without metadata."""
+    asked = ask(multipart([Part.of(b"octets", "application/octet-stream")]))
+    return Exchange(1, asked, said, context=Context(past=Past()), facts={"fault": "bulk data alone"})
 
 
 def findings(rule: str, subject: Any) -> list[Finding] | None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+import suites.web.http.status
 import suites.web.store.accounting
 import suites.web.store.effects
 import suites.web.store.framing
 import suites.web.store.reasons
 import suites.web.store.response
+import suites.web.store.separate
 import suites.web.store.status  # noqa: F401 (each declares its rules when imported)
 from harness.body import EMPTY, Body
 from harness.context import Context
@@ -51,9 +53,26 @@ def right() -> tuple[Exchange, ...]:
         storing.junk(past=earlier),
         store([single], storing.located(200, Module([single]), single), single.study, past=earlier),
         store([single], storing.located(200, Module([single]), single), past=earlier, facts={"legal": True}),
+        *apart(earlier),
         *malformed(REFUSAL),
         foreign(answer(415, b"no", "text/plain")),
     )
+
+
+def apart(past: Past) -> list[Exchange]:
+    """Right answers to requests of metadata and bulk data."""
+    one, two = made(50), made(51)
+    stored = storing.located(200, Module([one, two]), one, two)
+    refused = answer(409, Module(failed=[(one.sop_class, one.instance, 0xC000)]).json())
+    return [
+        storing.apart([one, two], stored, past=past),
+        storing.apart([one, two], stored, "xml", past=past),
+        storing.apart([one], storing.located(200, Module([one]), one), study=one.study, past=past),
+        storing.apart([one], refused, fault="bulk-missing", past=past),
+        storing.apart([one], refused, "xml", fault="pixels-short", past=past),
+        storing.malformed_metadata(answer(400, Module(other=[0xC000]).json())),
+        storing.octets_root(answer(400, Module(other=[0xC000]).json())),
+    ]
 
 
 def malformed(said: Any) -> list[Exchange]:
@@ -92,7 +111,8 @@ def test_a_rule_is_red_for_each_of_its_mutants(mutant: Mutant) -> None:
 def test_a_web_page_that_says_200_exercises_no_rule_silently(rule: Any) -> None:
     page = answer(200, b"<html>welcome</html>", "text/html")
     silent = {"store.resource-exists", "store.takes-dicom-parts", "store.response-in-json-and-xml",
-              "store.no-server-error", "store.malformed-is-no-server-error"}  # fmt: skip
+              "store.malformed-is-no-server-error", "store.takes-json-metadata",
+              "store.takes-xml-metadata", "store.takes-bulkdata-root"}  # fmt: skip
     for x in (*right(), *malformed(page)):
         bent = x.but(answer=page)
         if rule.id not in silent:
@@ -170,7 +190,7 @@ def test_501_for_a_class_follows_policy_d05() -> None:
     assert (found[0].warn, found[0].policy) == (True, "D-05")
     both = x.but(context=Context(policies={"D-05": "both"}))
     assert findings("store.refused-class-code", both) == []
-    assert findings("store.no-server-error", x) == []
+    assert findings("http.no-server-error", x) == []
 
 
 def test_a_server_may_take_a_class_that_nobody_knows() -> None:

@@ -25,15 +25,14 @@ from suites.web.store.module import (
     Module,
     module,
     named,
-    origin,
 )
-from suites.web.store.sent import Sent, framed, instances_only, sent
+from suites.web.store.sent import Sent, apart, framed, sent, tellable
 
 
 def comparable(x: Exchange) -> bool:
     """The response speaks of instances, and we know which ones were sent."""
     found = module(x)
-    known = framed(x.ask) and instances_only(x.ask) and bool(sent(x))
+    known = framed(x.ask) and tellable(x.ask) and bool(sent(x))
     return known and found is not None and found.speaks
 
 
@@ -79,6 +78,12 @@ def every_instance_once(x: Exchange) -> Iterator[Finding]:
 def tells_only_the_first_failure(x: Exchange) -> Answer | None:
     """Only one item stands in the Failed SOP Sequence when several instances failed."""
     return alter.rewritten(x, lambda root: _keep(root, FAILED, slice(0, 1)))
+
+
+@every_instance_once.mutant(defects=("M-ST-15", "D-ST-02"))
+def stores_only_the_first_apart(x: Exchange) -> Answer | None:
+    """Of metadata only the first object of the array, or the first XML part, is stored and told."""
+    return alter.rewritten(x, lambda root: _keep(root, REFERENCED, slice(0, 1))) if apart(x.ask) else None
 
 
 @every_instance_once.mutant
@@ -221,6 +226,8 @@ def other_failures_are_nameless(x: Exchange) -> Iterator[Finding]:
     certain = sent_as(x)
     named_items = [i for i in (*found.stored, *found.failed) if i.instance in certain]
     uncertain = len(sent(x)) - len(certain)
+    if apart(x.ask):  # a part of bulk data that nothing refers to may be told of as well
+        uncertain += len(x.ask.parts)
     told = len(found.items) - len(named_items)
     if not uncertain and found.other:
         got = f"{len(found.other)} items"
@@ -343,7 +350,7 @@ def root_url_is_an_instance(x: Exchange) -> Answer | None:
 )
 def urls_name_this_service(x: Exchange) -> Iterator[Finding]:
     for url in _urls_of(x):
-        if origin(url) != origin(x.ask.base):
+        if x.leads_away(url):
             yield Finding(got=url[:200], want=f"below {x.ask.base}", where=NAMES[RETRIEVE_URL], warn=True)
             return
 
@@ -420,7 +427,8 @@ def part_of(x: Exchange, item: Item) -> Sent | None:
 
 def _nameless(x: Exchange) -> int:
     """Parts in which nobody can find the UID of an instance."""
-    return sum(not s.instance and s.part.content.read(128, 4) != b"DICM" for s in sent(x))
+    found = (s for s in sent(x) if not s.instance)
+    return sum(s.attributes is not None or s.part.content.read(128, 4) != b"DICM" for s in found)
 
 
 def _urls_of(x: Exchange) -> list[str]:

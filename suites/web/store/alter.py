@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.body import EMPTY, Body
 from harness.exchange import Answer, Ask, Exchange, Headers
+from harness.wire.multipart import Part
 
 Root = dict[str, Any]
 Rewrite = Callable[[str], str]
@@ -97,6 +98,21 @@ def with_body(ask: Ask, body: bytes) -> Ask:
     """The request with another body of the same type; its length follows."""
     headers = ask.headers.but("transfer-encoding", None).but("content-length", str(len(body)))
     return ask.but(body=Body.of(body), headers=headers)
+
+
+def reparted(ask: Ask, parts: Sequence[Part], contents: Mapping[int, bytes] | None = None) -> Ask | None:
+    """The request with these parts and their header fields, some with other contents by index; None without a
+    boundary."""
+    boundary = ask.media.parameters.get("boundary", "")
+    if not boundary:
+        return None
+    dash, pieces = b"--" + boundary.encode("latin-1"), []
+    for part in parts:
+        head = "".join(f"{name}: {value}\r\n" for name, value in part.fields if name.lower() != "content-length")
+        octets = (contents or {}).get(part.index)
+        pieces.append(dash + b"\r\n" + head.encode("latin-1") + b"\r\n")
+        pieces.append((part.content.bytes() if octets is None else octets) + b"\r\n")
+    return with_body(ask, b"".join(pieces) + dash + b"--\r\n")
 
 
 def with_parts(ask: Ask, keep: Callable[[int], bool]) -> Ask | None:

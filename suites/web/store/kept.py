@@ -95,7 +95,10 @@ def instances(x: Exchange) -> list[str]:
 
 
 def changes(told: Told, x: Exchange) -> list[part10.Difference]:
-    """Where the retrieved instance differs from the one sent; [] also when none came or it tells of a coercion."""
+    """Where the retrieved instance differs from the one sent; [] also when none came or it tells of a coercion.
+
+    Only of one that was sent whole.
+    """
     wanted = part10.read(told.sent.part.content)
     for found in files(x):
         if found.dataset.text(SOP_INSTANCE) != told.sent.instance or found.dataset.get("04000561"):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -16,15 +15,12 @@ from harness.exchange import Exchange
 from harness.make.corpus import Sample
 from harness.make.holding import Holding
 from harness.make.parts import FAULTS, STYLES, Message, Part, faulty, multipart
-from harness.make.variants import BadSample, bad_samples, fresh
+from harness.make.variants import bad_samples
 from harness.rule import probe
-from harness.talk.conversation import DICOM, JSON, Web
+from harness.talk.conversation import JSON, Web
+from suites.web.store.making import AS_STORED, XML, Maker, look, look_once
 from suites.web.store.module import module, named
 
-EXPLICIT = "1.2.840.10008.1.2.1"
-AS_STORED = f"{DICOM}; transfer-syntax=*"
-XML = "application/dicom+xml"
-TRIES = 3  # how often something is looked for before it counts as not there
 MIXED = 3  # the last studies of the corpus go into one request
 
 PROVOKES = ("web.store",)
@@ -58,64 +54,19 @@ def _taken(x: Exchange, batch: Sequence[Sample]) -> set[str]:
     return {i.instance for i in found.stored} if found and x.answer.ok else set()
 
 
-def _plain(web: Web) -> Sample:
-    """A small image in Explicit VR Little Endian, the likeliest to be taken."""
-    known = {s.instance for s in web.samples}
-    usable = [s for s in web.session.corpus if s.transfer_syntax == EXPLICIT and s.frames == 1]
-    taken = [s for s in usable if s.instance in known]
-    return (taken or usable or web.session.corpus)[0]
-
-
-class _Maker:
-    """New instances for one probe, each with UIDs of its own."""
-
-    def __init__(self, web: Web, like: Sample | None = None) -> None:
-        self.like = like or _plain(web)
-        self.name = web.probe
-        self.count = 0
-
-    def __call__(self, like: Sample | None = None, **where: Any) -> Sample:
-        self.count += 1
-        return fresh(like or self.like, self.count, self.name, **where)
-
-
-def _look(web: Web, *samples: Sample | BadSample) -> None:
-    """Retrieve each instance and search for it, a few times when it is not there."""
-    for s in samples:
-        study, series = _place(s)
-        path = f"studies/{study}/series/{series}/instances/{s.instance}"
-        for _ in range(TRIES):
-            if web.get(path, AS_STORED, step="retrieve").answer.status not in (404, 409, 503):
-                break
-        for _ in range(TRIES):
-            x = web.search(f"studies/{study}/instances", [("SOPInstanceUID", s.instance)], step="search")
-            if x.answer.status not in (204, 404) and not (x.answer.json and not x.answer.json.datasets):
-                break
-
-
-def _look_once(web: Web, study: str, series: str, instance: str) -> None:
-    """Retrieve an instance and search for it, once: it should not be there."""
-    web.get(f"studies/{study}/series/{series}/instances/{instance}", AS_STORED, step="retrieve")
-    web.search(f"studies/{study}/instances", [("SOPInstanceUID", instance)], step="search")
-
-
-def _place(s: Sample | BadSample) -> tuple[str, str]:
-    return (s.study, s.series) if isinstance(s, Sample) else (s.study, "")
-
-
 @probe("store.round-trip", provokes=EFFECTS, needs="write")
 def round_trip(web: Web) -> None:
     """Store two new studies at once, look for both, and follow the URLs of the answer."""
-    make = _Maker(web)
+    make = Maker(web)
     with web.journey("web.store.effects.new"):
         first, second = make(), make()
         x = web.store([first, second], step="store", facts={"legal": True})
-        _look(web, first, second)
+        look(web, first, second)
         _follow(web, x)
     with web.journey("web.store.effects.new"):
         single = make()
         x = web.store([single], study=single.study, step="store", facts={"legal": True})
-        _look(web, single)
+        look(web, single)
         _follow(web, x)
 
 
@@ -140,7 +91,7 @@ def _follow(web: Web, x: Exchange) -> None:
 @probe("store.kinds", provokes=EFFECTS, needs="write")
 def kinds(web: Web) -> None:
     """Store a new instance of each SOP Class and of each transfer syntax of the corpus, one by one, and look for it."""
-    make = _Maker(web)
+    make = Maker(web)
     seen: set[str] = set()
     for s in web.session.corpus:
         new = {s.sop_class, s.transfer_syntax, "framing" if b"\r\n\r\n--boundary" in s.part10 else ""} - {""}
@@ -156,39 +107,39 @@ def kinds(web: Web) -> None:
 @probe("store.mismatch", provokes=EFFECTS, needs="write")
 def mismatch(web: Web) -> None:
     """Store instances under another study than theirs, alone and beside one that is right."""
-    make = _Maker(web)
+    make = Maker(web)
     with web.journey("web.store.effects.refused"):
         stray, other = make(), make()
         web.store([stray], study=other.study, step="store")
-        _look_once(web, stray.study, stray.series, stray.instance)
-        _look_once(web, other.study, stray.series, stray.instance)
+        look_once(web, stray.study, stray.series, stray.instance)
+        look_once(web, other.study, stray.series, stray.instance)
     with web.journey("web.store.effects.refused"):
         right, stray = make(), make()
         web.store([right, stray], study=right.study, step="store")
-        _look_once(web, stray.study, stray.series, stray.instance)
-        _look_once(web, right.study, stray.series, stray.instance)
+        look_once(web, stray.study, stray.series, stray.instance)
+        look_once(web, right.study, stray.series, stray.instance)
     with web.journey("web.store.effects.refused"):
         strays = [make(), make(), make()]
         web.store(strays, study=make().study, step="store")
-        _look_once(web, strays[2].study, strays[2].series, strays[2].instance)
+        look_once(web, strays[2].study, strays[2].series, strays[2].instance)
 
 
 @probe("store.odd-uids", provokes=EFFECTS, needs="write")
 def odd_uids(web: Web) -> None:
     """Store under /studies/{study} with a Study Instance UID of odd length, padded by NUL, and one of even length."""
-    make = _Maker(web)
+    make = Maker(web)
     for parity in (1, 0):
         made = next((s for s in (make() for _ in range(40)) if len(s.study) % 2 == parity), None)
         if made:
             with web.journey("web.store.effects.new"):
                 web.store([made], study=made.study, step="store", facts={"legal": True})
-                _look(web, made)
+                look(web, made)
 
 
 @probe("store.bad-parts", provokes=EFFECTS, needs="write")
 def bad_parts(web: Web) -> None:
     """Store every kind of bad part, alone and between two good ones."""
-    make = _Maker(web)
+    make = Maker(web)
     for bad in bad_samples(make(), f"{web.probe}1"):
         web.store([bad.data], study=bad.study, facts={"fault": bad.label})
     for bad in bad_samples(make(), f"{web.probe}2"):
@@ -206,23 +157,23 @@ def bad_parts(web: Web) -> None:
 @probe("store.again", provokes=EFFECTS, needs="write")
 def again(web: Web) -> None:
     """Store an instance, store it again alone and twice in one request, and look for it."""
-    make = _Maker(web)
+    make = Maker(web)
     with web.journey("web.store.effects.again"):
         made = make()
         web.store([made], step="store", facts={"legal": True})
         web.store([made], step="store")
-        _look(web, made)
+        look(web, made)
     with web.journey("web.store.effects.again"):
         made = make()
         web.store([made], step="store", facts={"legal": True})
         web.store([made, made], study=made.study, step="store")
-        _look(web, made)
+        look(web, made)
 
 
 @probe("store.joins", provokes=(*EFFECTS, COUNTS), needs="write")
 def joins(web: Web) -> None:
     """Store an instance, look, store another one into its series, a third into its study, and list what is there."""
-    make = _Maker(web)
+    make = Maker(web)
     with web.journey("web.store.effects.joined"):
         first = make()
         second = make(study=first.study, series=first.series)
@@ -234,7 +185,7 @@ def joins(web: Web) -> None:
                 web.search(f"studies/{first.study}/series", step="early")
         web.search(f"studies/{first.study}/series/{first.series}/instances", step="list")
         web.search(f"studies/{first.study}/instances", step="list")
-        _look(web, first)
+        look(web, first)
     with web.journey(COUNTS):
         for step, path, keys in (("study", "studies", [("StudyInstanceUID", first.study)]),
                                  ("series-of-study", f"studies/{first.study}/series", []),
@@ -246,7 +197,7 @@ def joins(web: Web) -> None:
 @probe("store.accepts", provokes=PROVOKES, needs="write")
 def accepts(web: Web) -> None:
     """Store with every Accept that a response module can be asked in, a clean and a mixed batch each."""
-    make = _Maker(web)
+    make = Maker(web)
     bad = bad_samples(make(), web.probe)[1]
     for accept in (JSON, XML, "*/*", f"{XML};q=0.5, {JSON}", f"{JSON};q=0.2, {XML};q=0.8"):
         web.store([make()], accept=accept, facts={"legal": True})
@@ -258,7 +209,7 @@ def accepts(web: Web) -> None:
 @probe("store.framing", provokes=("web.store",), needs="write")
 def framing(web: Web) -> None:
     """Store new instances in every legal form of a multipart message, and one with a transfer encoding."""
-    make = _Maker(web)
+    make = Maker(web)
     with web.journey("web.store.framing"):
         web.post_multipart(multipart([_part(make())]), step="plain", facts={"legal": True})
         for name, message in _forms(make):
@@ -266,7 +217,7 @@ def framing(web: Web) -> None:
         _chunked(web, multipart([_part(make())]))
 
 
-def _forms(make: _Maker) -> Iterable[tuple[str, Message]]:
+def _forms(make: Maker) -> Iterable[tuple[str, Message]]:
     for name, style in STYLES.items():
         if name != "plain":
             yield name, multipart([_part(make())], style)
@@ -291,7 +242,7 @@ def _chunked(web: Web, message: Message) -> None:
 @probe("store.faults", provokes=EFFECTS, needs="write")
 def faults(web: Web) -> None:
     """Store messages with every named fault of framing, and look whether anything was kept."""
-    make = _Maker(web)
+    make = Maker(web)
     for name in FAULTS:
         with web.journey("web.store.effects.refused"):
             first, second = make(), make()
@@ -306,13 +257,13 @@ def foreign_types(web: Web) -> None:
     text = Part.of(b"a,b\r\n1,2\r\n", "text/plain")
     web.ask("POST", "studies", JSON, [("Content-Type", "text/csv")], b"a,b\r\n1,2\r\n", facts={"fault": "text/csv"})
     web.post_multipart(multipart([text]), facts={"fault": "text/plain parts"})
-    web.post_multipart(multipart([text]), study=_Maker(web)().study, facts={"fault": "text/plain parts"})
+    web.post_multipart(multipart([text]), study=Maker(web)().study, facts={"fault": "text/plain parts"})
 
 
 @probe("store.batches", provokes=PROVOKES, needs="write")
 def batches(web: Web) -> None:
     """Explore batches: good instances, repeated ones, strays and bad parts in any order, with and without a study."""
-    make = _Maker(web)
+    make = Maker(web)
     bad = {b.label: b for b in bad_samples(make(), web.probe) if b.expected != "study"}
     words = st.lists(st.sampled_from(["good", "good", "stray", "again", *bad]), min_size=1, max_size=6)
 

@@ -88,12 +88,12 @@ def every_failure_is_0110(x: Exchange) -> Answer | None:
     verifies="PS3.18-I.2.2-2",
     on="web.store",
     basis=RELATION,
-    when=lambda x: comparable(x) and any(_taken_before(x, i) for i in told_in(x).failed),
+    when=lambda x: comparable(x) and any(_untrue(x, i) for i in told_in(x).failed),
     says="A SOP Class or transfer syntax that the server stores is not the reason why an instance fails.",
 )
 def reason_holds(x: Exchange) -> Iterator[Finding]:
     for item in told_in(x).failed:
-        if _taken_before(x, item) and item.reason in (CLASS_UNKNOWN, SYNTAX_UNKNOWN):
+        if item.reason in _untrue(x, item):
             got = f"{item.reason:04X}H, although such an instance was stored before"
             yield Finding(got=got, want="the reason that applies", where=f"{item.where}/{FAILURE_REASON}")
 
@@ -116,11 +116,16 @@ def _of_no_class(x: Exchange, item: Item) -> bool:
     return known is not None and known.sop_class in NEVER_STORED
 
 
-def _taken_before(x: Exchange, item: Item) -> bool:
+def _untrue(x: Exchange, item: Item) -> frozenset[int]:
+    """The reasons that cannot be true, by what was stored before. Of an instance that came apart the syntax is not
+    known: its bulk data makes it."""
     known, past = part_of(x, item), x.context.past if x.context else None
     if known is None or past is None:
-        return False
-    return any((k.sop_class, k.transfer_syntax) == (known.sop_class, known.transfer_syntax) for k in past.kept.values())
+        return frozenset()
+    stored = {(k.sop_class, k.transfer_syntax) for k in past.kept.values()}
+    if known.attributes is not None:
+        return frozenset({CLASS_UNKNOWN} if known.sop_class in {c for c, _ in stored} else ())
+    return frozenset({CLASS_UNKNOWN, SYNTAX_UNKNOWN} if (known.sop_class, known.transfer_syntax) in stored else ())
 
 
 def _has_pixels(s: Sent) -> bool:

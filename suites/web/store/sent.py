@@ -1,4 +1,4 @@
-"""Knows what a Store request carried: its framing, and for each part which instance it is, if it can be read.
+"""Knows what a Store request carried: its framing, and which instances it holds, whole or apart, if they can be read.
 
 Must not know what was answered.
 """
@@ -6,23 +6,31 @@ Must not know what was answered.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from harness.exchange import Ask, Exchange
 from harness.past import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY
-from harness.wire import part10
+from harness.wire import dicom_json, native_xml, part10
 from harness.wire.multipart import NOTES, Part
 from harness.wire.uri import valid_uid
 
 DICOM = "application/dicom"
+APART = ("application/dicom+json", "application/dicom+xml")
 METADATA = ("application/dicom+json", "application/dicom+xml", "application/json")
-_BULK = ("application/octet-stream", "image/", "video/", "application/pdf")
+OCTETS = "application/octet-stream"
+_BULK = (OCTETS, "image/", "video/", "application/pdf")
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One part of a Store request. UIDs are '' when they could not be read; `whole` is a PS3.10 file without flaws."""
+    """One instance of a Store request. UIDs are '' when they could not be read; `whole` is a PS3.10 file without flaws,
+    or a data set apart.
+
+    `attributes`: the metadata of an instance that was sent apart, in the DICOM JSON Model; `part` holds it then.
+    """
 
     part: Part
     whole: bool
@@ -31,6 +39,7 @@ class Sent:
     study: str
     series: str
     transfer_syntax: str
+    attributes: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def identified(self) -> bool:
@@ -57,8 +66,39 @@ def _sent(part: Part) -> Sent:
     return Sent(part, whole, of(SOP_INSTANCE), of(SOP_CLASS), of(STUDY), of(SERIES), reading.transfer_syntax)
 
 
+def apart(ask: Ask) -> bool:
+    """The message says that it carries metadata and bulk data (PS3.18 10.5.1.4)."""
+    return ask.type == "multipart/related" and ask.media.root in APART
+
+
+@lru_cache(maxsize=8)
+def metadata(ask: Ask) -> tuple[Sent, ...]:
+    """The instances of a message of metadata and bulk data, in order."""
+    if ask.body.truncated or not apart(ask):
+        return ()
+    found: list[Sent] = []
+    for part in ask.parts:
+        if part.media.type == APART[0]:
+            found += [_apart(part, dict(dataset)) for dataset in dicom_json.read(part.content).datasets]
+        elif part.media.type == APART[1]:
+            found += [_apart(part, native_xml.to_json(d)) for d in native_xml.read(part.content).datasets]
+    return tuple(found)
+
+
+def _apart(part: Part, dataset: dict[str, Any]) -> Sent:
+    instance, sop_class, study, series = (
+        dicom_json.text(dataset, tag) for tag in (SOP_INSTANCE, SOP_CLASS, STUDY, SERIES)
+    )
+    return Sent(part, True, instance, sop_class, study, series, "", dataset)
+
+
 def sent(x: Exchange) -> tuple[Sent, ...]:
-    return parts(x.ask)
+    return metadata(x.ask) if apart(x.ask) else parts(x.ask)
+
+
+def tellable(ask: Ask) -> bool:
+    """The message carries instances, whole or apart, and nothing else."""
+    return instances_only(ask) or apart(ask)
 
 
 def framed(ask: Ask) -> bool:

@@ -68,34 +68,6 @@ def knows_no_instances(ask: Ask, door: Door) -> Answer:
 
 
 @rule(
-    "store.no-server-error",
-    cites="PS3.18 8.5; 10.5.3.1",
-    verifies="PS3.18-10.5.3.1-3",
-    on="web.store",
-    when=lambda x: framed(x.ask) and instances_only(x.ask) and x.answer.status not in ASIDE,
-    says="No well-framed Store request, whatever its parts hold, makes the server fail.",
-)
-def no_server_error(x: Exchange) -> Iterator[Finding]:
-    if x.answer.status >= 500 and x.answer.status not in TEMPORARY:
-        bad = sum(not s.whole for s in sent(x))
-        got = f"{x.answer.line} for {len(x.ask.parts)} parts, {bad} of them not readable"
-        yield Finding(got=got, want="the instances stored, or a code of class 4xx", where=STATUS)
-
-
-@no_server_error.mutant(at=DOOR, defects="M-ST-01")
-def breaks_on_a_part_that_is_no_dicom(ask: Ask, door: Door) -> Answer:
-    """A part that is no PS3.10 file makes the whole request fail with 500."""
-    odd = any(p.content.read(128, 4) != b"DICM" for p in ask.parts)
-    return alter.report(500) if ask.resource.kind == "web.store" and odd else door(ask)
-
-
-@no_server_error.mutant
-def fails_for_whole_batches(x: Exchange) -> Answer | None:
-    """A batch of more than one instance is stored and then answered 500."""
-    return alter.report(500) if len(x.ask.parts) > 1 else None
-
-
-@rule(
     "store.malformed-is-no-server-error",
     cites="PS3.18 8.5; 10.5.3.1",
     verifies="PS3.18-10.5.3.1-4",
