@@ -1,4 +1,4 @@
-"""Knows how a client is observed: our simulator serves it, and what it says is recorded and judged.
+"""Knows how a client is observed: our simulator serves it at either door, and what it says is recorded and judged.
 
 Must not know any particular rule, nor how anything is shown.
 """
@@ -8,49 +8,56 @@ from __future__ import annotations
 import contextlib
 import datetime
 import errno
-import os
-import signal
 import socket
-import subprocess
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import suites
 from dicomproof import __version__
+from dicomproof.holdings import fill
+from dicomproof.observe_web import WebDoor
 from dicomproof.run import Result, UsageError, select
 from dicomproof.sims import dimse_mutation, door_of
-from dicomproof.simulate import schedule
-from harness.association import Association, Tape
+from dicomproof.simulate import address, chosen, schedule
+from dicomproof.until import until
+from harness.association import Evidence, Tape
 from harness.behind import Behind
 from harness.clerk import Clerk
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
 from harness.entity import Entity
+from harness.exchange import Exchange
 from harness.judge import Judge, Met
 from harness.record import Record
-from harness.rule import At, Catalogue, Mutant, Role, Rule
+from harness.rule import Mutant, Role, Rule
 from harness.verdict import Exit, exit_code
+from harness.watch.scribe import LONG
 from simulators.archive.archive import Archive
 from simulators.dimse.link import Peer
 from simulators.dimse.serve import Setup, serve
+from simulators.scenarios import Scenario, names, scenario
 
-ADDRESS = "DICOMPROOF_DIMSE"  # the environment variable in which a command finds our address
+WEB, DIMSE = "DICOMPROOF_WEB", "DICOMPROOF_DIMSE"  # environment variables in which a command finds our addresses
+_ADDRESS = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
 
 
 @dataclass
 class Options:
     """What the command line asks of an observation.
 
-    `command` is run with our address in its environment and ends the observation when it ends; without one it lasts
-    `seconds`, or until it is interrupted. `peers` are the application entities that we know: destinations of C-MOVE.
+    `entity` and `web`, HOST:PORT, are where the client finds us; one of them at least. `command` is run with our
+    addresses in its environment and ends the observation when it ends; without one it lasts `seconds`, or until it is
+    interrupted. `peers` are the application entities that we know: destinations of C-MOVE. `data` is the folder of the
+    archive; a temporary one holds the files below `load`, or a synthetic corpus when there is a web door.
     """
 
     out: Path
-    entity: Entity
+    entity: Entity | None = None
     command: Sequence[str] = ()
     seconds: float | None = None
     only: str = ""
@@ -60,23 +67,34 @@ class Options:
     data: Path | None = None
     mutants: Sequence[str] = ()
     again: str = ""
+    web: str = ""
+    scenario: str = ""
+    load: Sequence[Path] = ()
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """The first words of the kinds of evidence that can come."""
+        return tuple(word for word, there in (("web", self.web), ("dimse", self.entity)) if there)
 
 
 @dataclass
 class Events:
-    """What an observation tells whoever shows it."""
+    """What an observation tells whoever shows it: where it serves and what it holds, and each thing that was said."""
 
-    serving: Callable[[Entity], None] = lambda entity: None
-    association: Callable[[Association, Met], None] = lambda a, met: None
+    serving: Callable[[Sequence[str], str], None] = lambda places, holds: None
+    evidence: Callable[[Evidence, Met], None] = lambda x, met: None
 
 
 def observe(options: Options, events: Events | None = None) -> Result:
     """Serve and judge. UsageError for an option or address that cannot be; never raises for what clients do."""
     if why := unknown_edition(options.edition):
         raise UsageError(why)
+    if not options.doors:
+        raise UsageError("There is nothing to serve; say --web HOST:PORT or --dimse AET@HOST:PORT.")
+    played = _played(options)
     catalogue = suites.load()
-    rules = binding_clients(select(catalogue, options.only, ("dimse",)))
-    mutants = [_mutant(catalogue, id) for id in options.mutants]
+    rules = binding_clients(select(catalogue, options.only, options.doors))
+    mutants = chosen(options.mutants, options.doors)
     with contextlib.ExitStack() as stack:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
         record = Record(options.out)
@@ -89,26 +107,28 @@ def observe(options: Options, events: Events | None = None) -> Result:
             on_error=lambda rule, text: record.note("error", f"{rule}\n{text}"),
         )
         archive = stack.enter_context(contextlib.closing(Archive(folder)))
-        return _Observation(options, events or Events(), catalogue, record, judge, archive, mutants).whole()
+        holds = fill(archive, options.load, synthetic=bool(options.web) and options.data is None)
+        return _Observation(options, events or Events(), record, judge, archive, mutants, played, holds).whole()
 
 
 def binding_clients(rules: Sequence[Rule[Any]]) -> list[Rule[Any]]:
-    """Those that can bind whoever asks for an association; a run is whole without any of them."""
-    found = [replace(r, due=False) for r in rules if r.who is not Role.ACCEPTOR]
+    """Those that can bind whoever asks; a run is whole without any of them."""
+    found = [replace(r, due=False) for r in rules if r.who not in (Role.ACCEPTOR, Role.ORIGIN_SERVER)]
     if not found:
         raise UsageError(
-            "None of these rules binds a client; leave --only out, or name rules of role scu or requestor."
+            "None of these rules binds a client; leave --only out, or name rules of role user-agent, requestor or scu."
         )
     return found
 
 
-def _mutant(catalogue: Catalogue, id: str) -> Mutant:
-    found = catalogue.mutants.get(id)
-    if found is None:
-        raise UsageError(f"There is no mutant {id!r}; `dicomproof mutants` lists them.")
-    if found.at not in (At.MESSAGE, At.PDU, At.DOOR) or door_of(found, catalogue.rules[found.rule]) != "dimse":
-        raise UsageError(f"The mutant {id} is one of the web door; it cannot be served in DIMSE.")
-    return found
+def _played(options: Options) -> Scenario | None:
+    if not options.scenario:
+        return None
+    if options.scenario not in names():
+        raise UsageError(f"There is no scenario {options.scenario!r}; there are {', '.join(names())}.")
+    if not options.web:
+        raise UsageError("Scenarios are played at the web door; say --web HOST:PORT.")
+    return scenario(options.scenario)
 
 
 @dataclass
@@ -117,47 +137,90 @@ class _Observation:
 
     options: Options
     events: Events
-    catalogue: Catalogue
     record: Record
     judge: Judge
     archive: Archive
     mutants: Sequence[Mutant]
+    scenario: Scenario | None
+    holds: str
     seen: int = 0
+    names: dict[int, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.clerk = Clerk(self.record, self.judge)
         self.behind = Behind("judge")
-        self.entity = self.options.entity  # with the port that was had in the end
+        self.lengths: Counter[str] = Counter()  # of the conversations that are going on
+        rules = suites.load().rules
+        self.broken = {d: [m for m in self.mutants if door_of(m, rules[m.rule]) == d] for d in self.options.doors}
+        self.web: WebDoor | None = None
 
     def whole(self) -> Result:
         reason, said = "complete", ""
-        peers = {p.title: Peer(p.host, p.port) for p in self.options.peers}
-        mutate = dimse_mutation(*self.mutants) if self.mutants else None
-        setup = Setup(peers=peers, strict=False, observe=self._observing, mutate=mutate)
-        entity = self.options.entity
         try:
-            with serve(self.archive, entity.title, entity.host, entity.port, setup) as served:
-                self.entity = served.entity
-                schedule(served, self.options.worklist)
-                self._header(served.entity)
-                self.events.serving(served.entity)
-                said = self._until_over(served.entity)
+            said = self._served()
             self.behind.settle()
         except KeyboardInterrupt:  # the usual way to end it
             self.behind.settle()
         except OSError as error:
-            if not self.seen and (error.errno in _ADDRESS or isinstance(error, socket.gaierror)):
-                raise UsageError(f"{entity} cannot be served: {error.strerror}. Choose another --dimse.") from None
-            reason, said = (
-                "error",
-                f"The observation could not go on: {error}. Free some space or choose another --out.",
-            )
+            reason = "error"
+            said = f"The observation could not go on: {error}. Free some space or choose another --out."
         finally:
             self.behind.close()
         return self._end(reason, said)
 
-    def _header(self, entity: Entity) -> None:
+    def _served(self) -> str:
+        """Serve until it is over; what there is to say about how it ended."""
+        with contextlib.ExitStack() as stack:
+            places = {door: stack.enter_context(self._door(door)) for door in self.options.doors}
+            self._header(places)
+            self.events.serving(list(places.values()), self.holds)
+            words = {"base": places.get("web", "")}
+            if "dimse" in places:
+                title, _, place = places["dimse"].rpartition("@")
+                host, _, port = place.rpartition(":")
+                words |= {"title": title.removeprefix("dimse://"), "host": host.strip("[]"), "port": port}
+            told = {WEB: words["base"]} if "web" in places else {}
+            told |= {DIMSE: places["dimse"].removeprefix("dimse://")} if "dimse" in places else {}
+            return until(self.options.command, self.options.seconds, words, told)
+
+    @contextlib.contextmanager
+    def _door(self, door: str) -> Iterator[str]:
+        """Serve at one door; gives where."""
+        serving = self._at_web() if door == "web" else self._at_dimse()
+        with contextlib.ExitStack() as stack:
+            try:
+                place = stack.enter_context(serving)
+            except OSError as error:
+                if error.errno not in _ADDRESS and not isinstance(error, socket.gaierror):
+                    raise
+                where = self.options.web if door == "web" else self.options.entity
+                raise UsageError(f"{where} cannot be served: {error.strerror}. Choose another --{door}.") from None
+            yield place
+
+    @contextlib.contextmanager
+    def _at_web(self) -> Iterator[str]:
+        host, port = address(self.options.web)
+        self.web = WebDoor(self.record.blobs, self._take, self._note, self.scenario)
+        with self.web.serving(self.archive, host, port, self.options.edition, self.broken["web"]) as url:
+            yield url
+
+    @contextlib.contextmanager
+    def _at_dimse(self) -> Iterator[str]:
+        entity = self.options.entity
+        assert entity is not None
+        broken = self.broken["dimse"]
+        setup = Setup(
+            peers={p.title: Peer(p.host, p.port) for p in self.options.peers},
+            strict=False,
+            observe=partial(self._observing, entity),
+            mutate=dimse_mutation(*broken) if broken else None,
+        )
+        with serve(self.archive, entity.title, entity.host, entity.port, setup) as served:
+            schedule(served, self.options.worklist)
+            yield served.entity.url
+
+    def _header(self, places: dict[str, str]) -> None:
         self.clerk.header(
             {
                 "tool": {"name": "dicomproof", "version": __version__},
@@ -165,7 +228,8 @@ class _Observation:
                 "started": datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
                 "edition": self.options.edition,
                 "policies": {name: self.judge.context.policy(name) for name in POLICIES},
-                "target": {"word": f"clients of {entity.url}", "base": "", "dimse": entity.url},
+                "target": {"word": f"clients of {' and '.join(places.values())}", "base": places.get("web", "")}
+                | ({"dimse": places["dimse"]} if "dimse" in places else {}),
                 "waivers": [],
                 "seed": 0,
                 "nonce": "",
@@ -173,66 +237,46 @@ class _Observation:
                 "only": self.options.only,
                 "read_only": True,
                 "command": self.options.again,
-                "catalogue": self.catalogue.digest(),
+                "catalogue": suites.load().digest(),
             }
         )
 
     @contextlib.contextmanager
-    def _observing(self) -> Iterator[Tape]:
+    def _observing(self, entity: Entity) -> Iterator[Tape]:
         """The tape of one association; when that is over it is judged, while others go on."""
         tape = Tape(self.record.blobs)
         try:
             yield tape
         finally:
-            with self._lock:
-                self.seen += 1
-                about = {"judged": frozenset({"requestor"}), "address": str(self.entity), "probe": "client"}
-                a = tape.finish(self.seen, **about)
+            about = {"judged": frozenset({"requestor"}), "address": str(entity), "probe": "client"}
+            self._take(tape.finish(0, **about))
+
+    def _take(self, x: Evidence) -> None:
+        """Number it, and have it recorded and judged as soon as it is its turn; others go on meanwhile."""
+        with self._lock:
+            self.seen += 1
+            numbered = x.but(seq=self.seen)
             with contextlib.suppress(OSError):  # our own disk; told of when the observation settles
-                self.behind.do(lambda: self._taken(a))
+                self.behind.do(lambda: self._taken(numbered))
 
-    def _taken(self, a: Association) -> None:
-        self.events.association(a, self.clerk.take(a))
+    def _taken(self, x: Evidence) -> None:
+        if not isinstance(x, Exchange):
+            self.names[x.seq] = x.called
+        self.events.evidence(x, self.clerk.take(x))
+        self.lengths[x.journey] += 1
+        if x.journey and self.lengths[x.journey] == LONG:  # another one begins, and this one is kept no longer
+            del self.lengths[x.journey]
+            self.clerk.close(x.journey)
 
-    def _until_over(self, entity: Entity) -> str:
-        """Wait until the command has ended, the time is over, or somebody says stop; what there is to say about it."""
-        if not self.options.command:
-            _wait(self.options.seconds)
-            return ""
-        environment = {**os.environ, ADDRESS: str(entity)}
-        words = [w.replace("{host}", entity.host).replace("{port}", str(entity.port)).replace("{title}", entity.title)
-                 for w in self.options.command]  # fmt: skip
-        try:
-            done = subprocess.run(words, env=environment, check=False, timeout=self.options.seconds)
-        except FileNotFoundError:
-            raise UsageError(f"There is no command {words[0]!r}.") from None
-        except subprocess.TimeoutExpired:
-            return f"The command {words[0]} was stopped after {self.options.seconds:g} s."
-        return f"The command {words[0]} ended with exit code {done.returncode}." if done.returncode else ""
+    def _note(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self.behind.do(lambda: self.clerk.note("observe", text))
 
     def _end(self, reason: str, said: str) -> Result:
-        verdicts = self.clerk.finish(reason, said)
+        told = self.web.told() if self.web else ""
+        verdicts = self.clerk.finish(reason, " ".join(w for w in (said, told) if w))
         code = Exit.OURS if reason == "error" else exit_code(verdicts, all_due=False)
-        names = {n: f"association {n}" for n in range(1, self.seen + 1)}
         if not self.seen and code is not Exit.OURS:
-            code, said = Exit.UNREACHABLE, said or "Nobody asked for an association, so nothing was judged."
-        return Result(code, verdicts, said, self.options.out, names)
-
-
-_ADDRESS = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
-
-
-def _wait(seconds: float | None) -> None:
-    """Until the time is over, or somebody interrupts or asks to terminate."""
-    stop = threading.Event()
-
-    def told(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    main = threading.current_thread() is threading.main_thread()
-    before = {n: signal.signal(n, told) for n in (signal.SIGINT, signal.SIGTERM)} if main else {}
-    try:
-        stop.wait(seconds)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+            nobody = "Nobody asked for an association" if self.options.doors == ("dimse",) else "Nobody asked anything"
+            code, said = Exit.UNREACHABLE, said or f"{nobody}, so nothing was judged."
+        return Result(code, verdicts, " ".join(w for w in (said, told) if w), self.options.out, self.names)
