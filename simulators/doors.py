@@ -227,14 +227,17 @@ def _phrase(status: int) -> str:
 
 
 def _scope(scope: Scope, ask: Ask) -> dict[str, Any]:
+    """The request as a mutant hands it on. It is answered without a content coding: what a mutant writes into a body,
+    it writes as it is, and a client that asks for gzip by habit is to meet that defect and no other."""
     path, _, query = ask.target.partition("?")
+    headers = ask.headers.but("accept-encoding", None)
     return {
         **scope,
         "method": ask.method,
         "path": unquote(path),
         "raw_path": path.encode("latin-1", "replace"),
         "query_string": query.encode("latin-1", "replace"),
-        "headers": [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in ask.headers],
+        "headers": [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in headers],
     }
 
 

@@ -13,13 +13,17 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.context import unknown_edition
-from simulators.web import bulkdata, retrieve
+from simulators.model.codecs import codecs
+from simulators.render.encode import tell_missing
+from simulators.web import bulkdata, rendered, rendered_thumbnail, rendered_volume, retrieve, uri_service
 from simulators.web.call import Call, Reply, failure
 from simulators.web.capabilities import capabilities
 from simulators.web.content import Broken, Gone
+from simulators.web.cors import Cors, preflight
+from simulators.web.delivery import delivered
 from simulators.web.report import Problem
 from simulators.web.search import search
-from simulators.web.service import Service
+from simulators.web.service import URI_SERVICE, Service
 from simulators.web.store import Disconnected, store
 
 log = logging.getLogger("simulators.web")
@@ -30,7 +34,6 @@ _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 _FRAMES = _INSTANCE + "/frames/{frames}"
-_UNSIMULATED = ("rendered", "thumbnail", "renderedmpr", "rendered3d")
 
 
 def web(service: Service) -> ASGIApp:
@@ -45,19 +48,24 @@ def web(service: Service) -> ASGIApp:
         for path, methods in _resources().items()
         if service.root + path
     ]
-    return _Http(Router(routes, redirect_slashes=False, default=Resource(service, {})))
+    codecs()  # so that what is missing is told when the server starts
+    tell_missing()
+    return _Http(Cors(Router(routes, redirect_slashes=False, default=Resource(service, {}))))
 
 
 def _resources() -> dict[str, dict[str, Handler]]:
     """Handlers by path template below the base and method."""
     resources: dict[str, dict[str, Handler]] = {
-        "/": {"OPTIONS": capabilities},
+        "/": {"OPTIONS": capabilities, "GET": uri_service.home},
+        URI_SERVICE: {"GET": uri_service.retrieve},
+        URI_SERVICE + "/": {"GET": uri_service.retrieve},
         "/studies": {"GET": _search("studies"), "POST": store},
         "/series": {"GET": _search("series")},
         "/instances": {"GET": _search("instances")},
         _STUDY: {"GET": retrieve.instances, "POST": store},
         _STUDY + "/series": {"GET": _search("study-series")},
         _STUDY + "/instances": {"GET": _search("study-instances")},
+        _STUDY + "/series/rendered3d": {"GET": rendered_volume.three},  # as Table 10.4.1.8-1 has it
         _SERIES: {"GET": retrieve.instances},
         _SERIES + "/instances": {"GET": _search("series-instances")},
         _INSTANCE: {"GET": retrieve.instances},
@@ -69,16 +77,15 @@ def _resources() -> dict[str, dict[str, Handler]]:
         resources[place + "/bulkdata"] = {"GET": bulkdata.everything}
         resources[place + "/pixeldata"] = {"GET": bulkdata.pixeldata}
     for place in (_STUDY, _SERIES, _INSTANCE, _FRAMES):
-        resources.update({f"{place}/{word}": {"GET": _unsimulated} for word in _UNSIMULATED})
+        resources[place + "/rendered"] = {"GET": rendered.resource}
+        resources[place + "/thumbnail"] = {"GET": rendered_thumbnail.resource}
+        resources[place + "/renderedmpr"] = {"GET": rendered_volume.mpr}
+        resources[place + "/rendered3d"] = {"GET": rendered_volume.three}
     return {"": resources["/"], **resources}
 
 
 def _search(resource: str) -> Handler:
     return partial(search, resource=resource)
-
-
-async def _unsimulated(call: Call, service: Service) -> Reply:
-    raise Problem(404, "Rendered and thumbnail resources are not simulated yet.")
 
 
 class Resource:
@@ -103,15 +110,23 @@ class Resource:
             await failure(_problem(error, call), call.accept)(scope, receive, send)
 
     async def _answer(self, call: Call, send: _Watched) -> None:
+        asked_before = preflight(call, self.methods) if self.methods else None
+        if asked_before:
+            await asked_before(call.scope, call.receive, send)
+            return
         handler = self._handler(call)
         try:
-            await (await handler(call, self.service))(call.scope, call.receive, send)
+            await self._deliver(handler, call, send)
         except (Broken, FileNotFoundError):
             # An instance was replaced after it was selected, or turned out to be undecodable: asking again finds its
             # new file, or another representation.
             if send.started or call.method not in ("GET", "HEAD"):
                 raise
-            await (await handler(call, self.service))(call.scope, call.receive, send)
+            await self._deliver(handler, call, send)
+
+    async def _deliver(self, handler: Handler, call: Call, send: _Watched) -> None:
+        reply = await delivered(call, await handler(call, self.service))
+        await reply(call.scope, call.receive, send)
 
     def _handler(self, call: Call) -> Handler:
         if not self.methods:

@@ -17,9 +17,11 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from simulators.web import media, query
+from simulators.web.codings import coded
 from simulators.web.content import Broken, Piece, size, stream
 from simulators.web.negotiate import Acceptable, Offer, Selected
 from simulators.web.report import Problem, render
+from simulators.web.validators import Validators
 
 log = logging.getLogger("simulators.web")
 
@@ -98,26 +100,36 @@ class Call:
     def uid(self, name: str) -> str:
         """A UID of the path, '' when the path has none; Problem 400 when it is no UID (PS3.5 9.1)."""
         uid = self.words.get(name, "")
-        if name in self.words and not (len(uid) <= 64 and _UID.match(uid)):
+        if name in self.words and not valid_uid(uid):
             raise Problem(400, f"{uid[:80]!r} in the path is not a UID (PS3.5 9.1).")
         return uid
+
+
+def valid_uid(text: str) -> bool:
+    """PS3.5 9.1: at most 64 characters, components without leading zeros."""
+    return len(text) <= 64 and _UID.match(text) is not None
 
 
 @dataclass(frozen=True)
 class Reply:
     """An answer. Content-Length is added when the size is known, the server frames the payload in chunks otherwise.
 
-    A reply without `type` has no payload.
+    A reply without `type` has no payload. `validators` tell which representation it carries, None when nobody can
+    tell; `coding` is the content coding that it is sent in.
     """
 
     status: int = 200
     type: str = ""
     pieces: Sequence[Piece] = ()
     headers: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    validators: Validators | None = None
+    coding: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. The first chunk is made before the head leaves: what fails until then can still be told."""
-        chunks = stream(self.pieces if self.type and scope["method"] != "HEAD" else ())
+        carried = self.type and scope["method"] != "HEAD"
+        chunks = stream(self.pieces if carried else ())
+        chunks = coded(chunks, self.coding) if carried and self.coding else chunks
         chunk = await anext(chunks, b"")
         await send({"type": "http.response.start", "status": self.status, "headers": self._head()})
         gone: asyncio.Future[None] | None = None
@@ -141,7 +153,9 @@ class Reply:
         fields: list[tuple[str, str]] = []
         if self.type:
             fields.append(("content-type", self.type))
-            total = size(self.pieces)
+            total = None if self.coding else size(self.pieces)
+            if self.coding:
+                fields.append(("content-encoding", self.coding))
             if total is not None:
                 fields.append(("content-length", str(total)))
         return [(k.lower().encode("latin-1"), v.encode("latin-1", "replace")) for k, v in (*fields, *self.headers)]

@@ -11,9 +11,13 @@ from typing import Any
 
 from lxml import etree
 
+from simulators.model.codecs import codecs, encoders, missing
 from simulators.web.call import Call, Reply
-from simulators.web.negotiate import COMPRESSED, DICOM, JSON, OCTETS, XML, Offer
+from simulators.web.capabilities_rendered import renderings, without_volumes
+from simulators.web.negotiate import COMPRESSED, DEFLATED, DICOM, JSON, OCTETS, XML, Offer
 from simulators.web.service import Service
+from simulators.web.store_parts import SUPPORTED
+from simulators.web.validators import Validators, identity
 
 _WADL = "application/vnd.sun.wadl+xml"
 _NAMESPACE = "http://wadl.dev.java.net/2009/02"
@@ -23,7 +27,7 @@ OFFERS = (Offer(_WADL), Offer("application/json"))
 
 Node = dict[str, Any]
 
-_INSTANCES = (f'multipart/related; type="{DICOM}"', f'multipart/related; type="{OCTETS}"')
+_FILES, _OCTETS = f'multipart/related; type="{DICOM}"', f'multipart/related; type="{OCTETS}"'
 _METADATA = (JSON, f'multipart/related; type="{XML}"')
 _BULK = (f'multipart/related; type="{OCTETS}"', *(f'multipart/related; type="{t}"' for t in COMPRESSED))
 _SINGLE = (*_BULK, OCTETS, *COMPRESSED)
@@ -38,18 +42,20 @@ _INSTANCE = ("SOPClassUID", "SOPInstanceUID", "InstanceNumber")
 async def capabilities(call: Call, service: Service) -> Reply:
     """The Capabilities Description of the whole service."""
     selected = call.choose(OFFERS)
-    tree = description(call.base, modern=service.since("2023e"))
+    tree = description(call.base, modern=service.since("2023e"), volumes=service.since("2024e"))
     octets = document(tree) if selected.offer.type == _WADL else json.dumps(tree, ensure_ascii=False).encode()
-    return Reply(200, selected.offer.type, (octets,))
+    which = identity(selected.offer.type, octets.decode())
+    return Reply(200, selected.offer.type, (octets,), validators=Validators(which))
 
 
-def description(base: str, modern: bool = True) -> Node:
+def description(base: str, modern: bool = True, volumes: bool = True) -> Node:
     """The tree in the JSON form of Annex G: "@name" for attributes, objects for unique elements, arrays for others.
 
-    `modern`: empty and multiple value matching are supported.
+    `modern`: empty and multiple value matching are supported; `volumes`: there are rendered volumes.
     """
+    studies = _studies(modern)
     resources = [
-        _studies(modern),
+        studies if volumes else without_volumes(studies),
         _resource("series", [_search("SearchForSeries", (*_STUDY, *_SERIES), modern)]),
         _resource("instances", [_search("SearchForInstances", (*_STUDY, *_SERIES, *_INSTANCE), modern)]),
         _resource("{BulkDataReference}", [_retrieve("RetrieveBulkdata", _SINGLE)]),
@@ -58,9 +64,21 @@ def description(base: str, modern: bool = True) -> Node:
         "application": {
             "@xmlns": _NAMESPACE,
             "@xmlns:xs": _SCHEMA,
+            **({"doc": lacking} if (lacking := _lacking()) else {}),
             "resources": {"@base": base, "resource": resources},
         }
     }
+
+
+def _instances() -> tuple[str, ...]:
+    """Media types of instances, with the transfer syntaxes that any image can be had in here (8.7.3.5.2)."""
+    made = (DEFLATED, *encoders(lossy=False))
+    return (_FILES, *(f"{_FILES}; transfer-syntax={syntax}" for syntax in made), _OCTETS)
+
+
+def _lacking() -> list[Node]:
+    """What no codec here can do, told in words: it is nothing that media types can say."""
+    return [{"@xml:lang": "en", "@title": "codecs", "value": sentence} for sentence in missing(codecs())]
 
 
 def document(tree: Node) -> bytes:
@@ -88,7 +106,7 @@ def _studies(modern: bool) -> Node:
     below = _variants("Study")
     series = _resource("series", [_search("SearchForStudySeries", _SERIES, modern)], [_series(modern)])
     instances = _resource("instances", [_search("SearchForStudyInstances", (*_SERIES, *_INSTANCE), modern)])
-    methods = [_retrieve("RetrieveStudy", _INSTANCES), _store("StoreStudyInstances")]
+    methods = [_retrieve("RetrieveStudy", _instances()), _store("StoreStudyInstances")]
     study = _resource("{StudyInstance}", methods, [*below, series, instances])
     return _resource("studies", [_search("SearchForStudies", _STUDY, modern), _store("StoreInstances")], [study])
 
@@ -96,12 +114,14 @@ def _studies(modern: bool) -> Node:
 def _series(modern: bool) -> Node:
     found = [_search("SearchForStudySeriesInstances", _INSTANCE, modern)]
     instances = _resource("instances", found, [_instance()])
-    return _resource("{SeriesInstance}", [_retrieve("RetrieveSeries", _INSTANCES)], [*_variants("Series"), instances])
+    return _resource("{SeriesInstance}", [_retrieve("RetrieveSeries", _instances())], [*_variants("Series"), instances])
 
 
 def _instance() -> Node:
-    frames = _resource("frames", [], [_resource("{framelist}", [_retrieve("RetrieveFrames", _SINGLE)])])
-    methods = [_retrieve("RetrieveInstance", (*_INSTANCES, DICOM))]
+    frames = _resource(
+        "frames", [], [_resource("{framelist}", [_retrieve("RetrieveFrames", _SINGLE)], renderings("Frames", True))]
+    )
+    methods = [_retrieve("RetrieveInstance", (*_instances(), DICOM))]
     return _resource("{SOPInstance}", methods, [*_variants("Instance"), frames])
 
 
@@ -110,6 +130,7 @@ def _variants(level: str) -> list[Node]:
         _resource("metadata", [_retrieve(f"Retrieve{level}Metadata", _METADATA)]),
         _resource("bulkdata", [_retrieve(f"Retrieve{level}Bulkdata", _BULK)]),
         _resource("pixeldata", [_retrieve(f"Retrieve{level}PixelData", _BULK)]),
+        *renderings(level, level == "Instance"),
     ]
 
 
@@ -134,7 +155,7 @@ def _store(id: str) -> Node:
     types = (JSON, XML)
     request = {
         "param": [_accept(types), _charset()],
-        "representation": [{"@mediaType": f'multipart/related; type="{DICOM}"'}],
+        "representation": [{"@mediaType": type} for type in SUPPORTED],
     }
     responses = [_response("200 202 409", types), _response("400 406 413 415 503")]
     return {"@id": id, "@name": "POST", "request": request, "response": responses}

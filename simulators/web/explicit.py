@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from simulators.archive.held import Held
 from simulators.model.names import BIG_ENDIAN, INFLATED
 from simulators.model.scan import DataSet, Element, Source, read_dataset
 from simulators.model.values import little_endian
-from simulators.web.content import Piece, Slice
-from simulators.web.negotiate import EXPLICIT_LE
+from simulators.web.content import Piece, Slice, joined
+from simulators.web.negotiate import DEFLATED, EXPLICIT_LE
 
 INLINE = 1 << 16  # values up to this size are copied, larger ones are read from the file when their turn comes
 
@@ -30,23 +31,28 @@ _SEQUENCE_END = b"\xfe\xff\xdd\xe0" + bytes(4)
 
 @dataclass(frozen=True)
 class Changed:
-    """What stands in place of an element; None in a mapping of changes leaves the element out."""
+    """What stands in place of an element; None in a mapping of changes leaves the element out.
+
+    `encapsulated`: the value is in items, its end is told by a delimiter in it (PS3.5 A.4).
+    """
 
     vr: str
     value: bytes
+    encapsulated: bool = False
 
 
 Changes = Mapping[int, Changed | None]
 
 
-def instance(held: Held, changes: Changes | None = None) -> list[Piece]:
+def instance(held: Held, changes: Changes | None = None, syntax: str = EXPLICIT_LE) -> list[Piece]:
     """The PS3.10 file of the instance in Explicit VR Little Endian, in pieces of known size.
 
-    `changes` are applied to the top level of the data set. OSError when the file is gone.
+    `changes` are applied to the top level of the data set; `syntax` is what they make of it, with the same encoding of
+    elements, and stands in the File Meta Information. OSError when the file is gone.
     """
     changes = changes or {}
     with held.path.open("rb") as file, closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as octets:
-        head = meta(octets[: held.dataset_at], EXPLICIT_LE)
+        head = meta(octets[: held.dataset_at], syntax)
         source = read_dataset(octets, held.dataset_at, held.transfer_syntax)
         path = None if held.transfer_syntax in INFLATED else held.path
         # Nothing may point into the map once it is closed, so the pieces are made here.
@@ -66,6 +72,15 @@ def meta(head: bytes, transfer_syntax: str) -> bytes:
         if tag != b"\x02\x00\x00\x00":
             elements += tag + _size(vr, len(value)) + value
     return head[:132] + b"\x02\x00\x00\x00UL\x04\x00" + struct.pack("<L", len(elements)) + elements
+
+
+def deflated(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same file with its data set deflated as a whole (PS3.5 A.5). Its first piece is what comes before that."""
+    machine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    made = machine.compress(joined(pieces[1:])) + machine.flush()
+    head = pieces[0]
+    assert isinstance(head, bytes)
+    return [meta(head, DEFLATED), _even(made)]
 
 
 def relabelled(held: Held) -> list[Piece]:
@@ -89,7 +104,9 @@ class _Writer:
         for tag in sorted(elements.keys() | changes.keys()):
             if tag not in changes:
                 yield from self._element(elements[tag])
-            elif (change := changes[tag]) is not None:
+            elif (change := changes[tag]) is not None and change.encapsulated:
+                yield _tag(tag) + change.vr.encode("ascii") + b"\0\0" + _UNDEFINED + change.value
+            elif change is not None:
                 value = _even(change.value, b"\0" if change.vr in ("OB", "UI", "UN") else b" ")
                 yield _head(tag, change.vr, len(value)) + value
 

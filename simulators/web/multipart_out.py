@@ -21,9 +21,12 @@ class Part:
     pieces: tuple[Piece, ...]
 
 
-def boundary() -> str:
-    """A fresh boundary: 128 random bits, so that no content can be made to hold it. 36 characters of 70."""
-    return f"dcm-{secrets.token_hex(16)}"
+def boundary(identity: str = "") -> str:
+    """A boundary of 36 characters of 70 that no content can be made to hold: 128 random bits.
+
+    With the identity of a representation, it is the same each time, so that ranges of it fit together (8.6.1.2 Note 2).
+    """
+    return f"dcm-{identity or secrets.token_hex(16)}"
 
 
 def content_type(root: str, boundary: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from simulators.web.media import Range
 
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 OCTETS = "application/octet-stream"
 DICOM = "application/dicom"
 JSON = "application/dicom+json"
@@ -94,6 +95,13 @@ class Acceptable:
     def choose(self, offers: Sequence[Offer]) -> Selected | None:
         """The Selected Media Type and Transfer Syntax of 8.7.8; None stands for 406."""
         return _best(self.parameter, offers) or _best(self.field, offers)
+
+    def syntaxes(self) -> frozenset[str]:
+        """The transfer syntaxes that the request names, and the default ones of compressed types that it names."""
+        ranges = (*self.parameter, *self.field)
+        named = {r.parameters.get("transfer-syntax", "") for r in ranges}
+        usual = {COMPRESSED[root][0] for r in ranges if (root := _root(r)) in COMPRESSED}
+        return frozenset(named | usual) - {"", "*"}
 
     def rounds(self) -> tuple[Acceptable, Acceptable]:
         """The parameter alone, then the field alone: the field counts only where the parameter gives nothing."""

@@ -6,26 +6,23 @@ Must not know HTTP or negotiation.
 from __future__ import annotations
 
 import json
-import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydicom import dcmread
 from pydicom.encaps import get_frame
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import UID
 
 from simulators.archive.held import Held
 from simulators.model.bulk import fragments
-from simulators.web import explicit
+from simulators.model.codecs import decodes
+from simulators.web import explicit, recode
 from simulators.web.content import Broken, Gone, Piece, Slice, read
-from simulators.web.negotiate import EXPLICIT_LE, LOSSY, TYPE_OF
+from simulators.web.negotiate import DEFLATED, EXPLICIT_LE, LOSSY, TYPE_OF
 
-log = logging.getLogger("simulators.web")
+Made = TypeVar("Made")
 
 # Implicit VR and big endian are never sent (8.7.3); deflated may be asked for by name but is nobody's default.
 NEVER = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"))
@@ -44,6 +41,13 @@ class Undecodable(Broken):
             _FAILED.append(held.path)
 
 
+class Unmade(Broken):
+    """The pixel data cannot be coded in another transfer syntax after all."""
+
+    def __init__(self, held: Held, why: object) -> None:
+        super().__init__(f"pixel data of {held.instance} cannot be coded anew: {why}")
+
+
 class Shapeless(Broken):
     """Native pixel data that do not have the size that their attributes tell."""
 
@@ -52,72 +56,72 @@ def decodable(held: Held) -> bool:
     """Whether Explicit VR Little Endian can be made of the instance, as far as the syntax tells."""
     if not held.encapsulated or not held.pixel_tag:
         return True
-    if held.path in _FAILED:
-        return False
-    try:
-        return bool(get_decoder(UID(held.transfer_syntax)).is_available)
-    except NotImplementedError:
-        return False
+    return held.path not in _FAILED and decodes(held.transfer_syntax)
 
 
-def syntaxes(held: Held) -> tuple[tuple[str, ...], str]:
+def syntaxes(held: Held, wanted: frozenset[str] = frozenset()) -> tuple[tuple[str, ...], str]:
     """The transfer syntaxes an application/dicom representation can have, best first, and the default one ('': none).
 
     Without a parameter it is Explicit VR Little Endian, or the stored one when pixel data are lossy and cannot be
-    decoded here (8.7.3.4).
+    decoded here (8.7.3.4). What has to be made anew is there for those who name it, `wanted`, only.
     """
     stored = held.transfer_syntax
     if not decodable(held):
         return (stored,), stored if stored in LOSSY else ""
+    made = recode.targets(held, wanted, lossy=False)
+    made += (DEFLATED,) if DEFLATED in wanted and not held.deflated else ()
     if stored in NEVER or stored == EXPLICIT_LE:
-        return (EXPLICIT_LE,), EXPLICIT_LE
+        return (EXPLICIT_LE, *made), EXPLICIT_LE
     if held.deflated:
-        return (EXPLICIT_LE, stored), EXPLICIT_LE
-    return (stored, EXPLICIT_LE), EXPLICIT_LE
+        return (EXPLICIT_LE, stored, *made), EXPLICIT_LE
+    return (stored, EXPLICIT_LE, *made), EXPLICIT_LE
 
 
 def instance(held: Held, syntax: str) -> list[Piece]:
     """The PS3.10 file of the instance in one of its `syntaxes`; Undecodable when its pixel data are broken."""
     if syntax == held.transfer_syntax:
         return [Slice(held.path, 0, held.size)]
+    if syntax == DEFLATED:
+        return explicit.deflated(_uncompressed(held))
+    if syntax != EXPLICIT_LE:
+        return explicit.instance(held, _guarded(held, lambda: recode.coded(held, syntax), Unmade), syntax)
+    return _uncompressed(held)
+
+
+def _uncompressed(held: Held) -> list[Piece]:
+    """The file written anew in Explicit VR Little Endian."""
     if not held.encapsulated:
         return explicit.instance(held)
-    return explicit.instance(held, _decoded(held)) if held.pixel_tag else explicit.relabelled(held)
+    if not held.pixel_tag:
+        return explicit.relabelled(held)
+    return explicit.instance(held, _guarded(held, lambda: recode.decoded(held)))
 
 
-def _decoded(held: Held) -> explicit.Changes:
-    """The elements that decoding changes: pixel data and what describes them."""
+def _guarded(held: Held, make: Callable[[], Made], fault: Callable[[Held, object], Broken] = Undecodable) -> Made:
+    """What is made of the pixel data; the fault when that fails, for codecs raise what they like."""
     try:
-        dataset = dcmread(held.path)
-        found = list(get_decoder(UID(held.transfer_syntax)).iter_array(dataset))
-    except Exception as problem:  # codecs raise what they like
-        raise Undecodable(held, problem) from problem
-    if not found:
-        raise Undecodable(held, "there is no frame")
-    shape: dict[str, Any] = dict(found[-1][1])
-    vr = "OB" if int(shape["bits_allocated"]) <= 8 else "OW"
-    changes: dict[int, explicit.Changed | None] = {
-        0x00280004: explicit.Changed("CS", str(shape["photometric_interpretation"]).encode("ascii")),
-        0x7FE00001: None,
-        0x7FE00002: None,
-        0x7FE00010: explicit.Changed(vr, b"".join(array.tobytes() for array, _ in found)),
-    }
-    if int(shape["samples_per_pixel"]) > 1:
-        changes[0x00280006] = explicit.Changed("US", int(shape["planar_configuration"]).to_bytes(2, "little"))
-    return changes
+        return make()
+    except OSError as problem:
+        raise Gone(str(problem)) from problem
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as problem:  # some codecs panic, which is no Exception
+        raise fault(held, problem) from problem
 
 
 def decoded_frame(held: Held, number: int) -> bytes:
     """One frame, counted from 1, decoded in the way that `instance` decodes it; Undecodable when that fails."""
-    try:
-        return bytes(next(iter(iter_pixels(held.path, indices=[number - 1]))).tobytes())
-    except Exception as problem:  # codecs raise what they like
-        raise Undecodable(held, f"frame {number}: {problem}") from problem
+    return _guarded(held, lambda: recode.frame(held, number))
 
 
 def decoded(held: Held) -> bytes:
     """All frames decoded, one after the other."""
     return b"".join(decoded_frame(held, number) for number in range(1, held.frames + 1))
+
+
+def made_frame(held: Held, number: int, syntax: str) -> bytes:
+    """One frame, counted from 1, coded anew in a transfer syntax that it was not stored in."""
+    return _guarded(held, lambda: recode.stream(held, number, syntax), Unmade)
 
 
 def encoded_frame(held: Held, number: int) -> list[Piece]:

@@ -21,6 +21,7 @@ from simulators.web.multipart_out import Part
 from simulators.web.negotiate import DICOM, EXPLICIT_LE, JSON, OCTETS, XML, Offer
 from simulators.web.plan import Plan, plan
 from simulators.web.service import Service, url
+from simulators.web.validators import Validators, identity
 
 INSTANCES = (Offer(DICOM, multipart=True), Offer(OCTETS, multipart=True))
 METADATA = (Offer(JSON), Offer(XML, multipart=True))
@@ -30,28 +31,30 @@ async def instances(call: Call, service: Service) -> Reply:
     """A study, a series or an instance as PS3.10 files, or its bulk data when octet-stream is asked (10.4.4 note 2)."""
     call.require_accept(INSTANCES)
     found = await service.select(call)
-    single = "instance" in call.words
+    single, wanted = "instance" in call.words, call.acceptable.syntaxes()
 
     def offers(held: Held) -> tuple[Offer, ...]:
-        made, default = pixels.syntaxes(held)
+        made, default = pixels.syntaxes(held, wanted)
         several = (Offer(DICOM, True, made, default), Offer(OCTETS, True, (EXPLICIT_LE,), EXPLICIT_LE))
         return (*several, Offer(DICOM, False, made, default)) if single else several
 
-    planned = plan(call, found, offers, bulk=False)
+    planned = await run_sync(lambda: plan(call, found, offers, bulk=False))
     if planned.offer.type == OCTETS:
         return await bulkdata.everything(call, service)
     if not planned.offer.multipart:
         return await _one(planned, call.base)
-    boundary = multipart_out.boundary()
+    which = identity(DICOM, call.location, *(f"{held.path.name} {syntax}" for held, syntax in planned.chosen))
+    boundary = multipart_out.boundary(which)
     pieces = tuple(multipart_out.write(_parts(planned, call.base), boundary))
     headers = [("content-location", call.location)]
-    return Reply(planned.status, multipart_out.content_type(DICOM, boundary), pieces, headers)
+    return Reply(planned.status, multipart_out.content_type(DICOM, boundary), pieces, headers, Validators(which))
 
 
 async def _one(planned: Plan[Held], base: str) -> Reply:
     held, syntax = planned.chosen[0]
     pieces = await run_sync(pixels.instance, held, syntax)
-    return Reply(planned.status, _type(syntax), pieces, [("content-location", url(base, held))])
+    validators = Validators(identity("instance", held.path.name, syntax), held.path.stat().st_mtime)
+    return Reply(planned.status, _type(syntax), pieces, [("content-location", url(base, held))], validators)
 
 
 def _parts(planned: Plan[Held], base: str) -> Iterator[Part]:
@@ -77,11 +80,14 @@ async def metadata(call: Call, service: Service) -> Reply:
     selected = call.choose(METADATA)
     found = await service.select(call, metadata=True)
     headers = [("content-location", call.location)]
+    which = identity(selected.offer.type, call.location, *(held.path.name for held in found))
+    validators = Validators(which, found[0].path.stat().st_mtime if "instance" in call.words else 0.0)
     if selected.offer.type == JSON:
-        return Reply(200, JSON, tuple(_array(found, call.base.encode())), headers)
-    boundary = multipart_out.boundary()
+        return Reply(200, JSON, tuple(_array(found, call.base.encode())), headers, validators)
+    boundary = multipart_out.boundary(which)
     parts = (Part(XML, f"{url(call.base, h)}/metadata", (Later(partial(_xml, h, call.base)),)) for h in found)
-    return Reply(200, multipart_out.content_type(XML, boundary), tuple(multipart_out.write(parts, boundary)), headers)
+    pieces = tuple(multipart_out.write(parts, boundary))
+    return Reply(200, multipart_out.content_type(XML, boundary), pieces, headers, validators)
 
 
 def _array(found: Iterable[Held], base: bytes) -> Iterator[bytes]:

@@ -15,6 +15,8 @@ from simulators.archive.held import Held
 from simulators.web.call import Call
 from simulators.web.report import Problem
 
+URI_SERVICE = "/wado"  # where the URI service answers, below the Service Root Path
+
 
 @dataclass(frozen=True)
 class Service:

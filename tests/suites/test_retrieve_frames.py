@@ -176,19 +176,6 @@ def test_a_stream_has_no_fragment_delimiters() -> None:
     assert findings(rule, asked("1", octets(_frame(1)), ds)) is None
 
 
-def test_a_syntax_fits_its_type() -> None:
-    rule, ds = "retrieve.bulk-syntax-fits-its-type", several()
-    fits = "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.91"
-    assert findings(rule, asked("1", octets(b"\xff\x4f", type_=fits), ds)) == []
-    assert findings(rule, asked("1", octets(b"x", type_=fits.replace("jp2", "jpeg")), ds))
-    assert findings(
-        rule, asked("1", octets(b"x", type_="application/octet-stream; transfer-syntax=1.2.840.10008.1.2"), ds)
-    )
-    private = "image/jpeg; transfer-syntax=1.2.3.4"
-    assert findings(rule, asked("1", octets(b"x", type_=private), ds)) == []
-    assert findings(rule, asked("1", octets(b"x"), ds)) is None
-
-
 @pytest.mark.parametrize("numbers", ["0", "4", "x", "-1", "1,9", "999999999999"])
 def test_frames_that_are_not_there(numbers: str) -> None:
     rule, ds = "retrieve.no-such-frame", several()

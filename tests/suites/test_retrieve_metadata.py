@@ -231,15 +231,6 @@ def test_metadata_is_of_the_instance() -> None:
     assert findings(rule, r.journey(kind, alone, other))
 
 
-def test_the_accept_parameter_chooses() -> None:
-    rule, both = "retrieve.accept-parameter", f"{JSON}, {XML}"
-    target = f"{TARGET}?accept=multipart/related%3B%20type%3D%22application/dicom%2Bxml%22"
-    assert findings(rule, exchange(target, xml(UIDS), both)) == []
-    assert findings(rule, exchange(target, rows(r.metadata()), both))
-    assert findings(rule, exchange(f"{TARGET}?accept=application/dicom%2Bjson", xml(UIDS), both))
-    assert findings(rule, exchange(TARGET, rows(r.metadata()), both)) is None
-
-
 def test_utf_8_is_understood() -> None:
     rule = "retrieve.charset-utf-8"
     asked = r.ask(TARGET, JSON, Accept_Charset="utf-8")

@@ -96,8 +96,8 @@ def test_bad_values() -> None:
 
 
 def test_never_falls_over() -> None:
-    assert judged("search.never-falls-over", x("studies?&&", 500)) != []
-    assert judged("search.never-falls-over", x("studies?&&", 503)) == []
+    assert judged("http.no-server-error", x("studies?&&", 500)) != []
+    assert judged("http.no-server-error", x("studies?&&", 503)) == []
 
 
 def test_media_type_and_list() -> None:

@@ -113,6 +113,7 @@ def calls_wadl_plain_xml(x: Exchange) -> Answer | None:
     verifies="PS3.18-8.9.3.1.1-1",
     on=ON,
     when=lambda x: x.answer.status == 200,
+    wire=True,
     says="A description has a payload with Content-Type, and Content-Length or Transfer-Encoding.",
 )
 def payload_fields(x: Exchange) -> Iterator[Finding]:
@@ -228,7 +229,7 @@ def resources_base(x: Exchange) -> Iterator[Finding]:
         path, authority = same_base(base, x.ask.base)
         if not path or not base:
             yield Finding(got=base or "no base", want=x.ask.base, where="resources/@base")
-        elif not authority:  # what stands before the server may give it another name
+        elif not authority and x.leads_away(base):  # what stands before the server may give it another name
             yield Finding(got=base, want=x.ask.base, where="resources/@base", warn=True)
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from harness.exchange import Answer, Exchange
+from harness.exchange import Answer, Ask, Exchange
 from harness.rule import BOTH, SHALL_NOT, SHOULD, WIRE, Finding, rule, undetected, untested
 from harness.wire import dicom_json
 from suites.web.flawed import flawed
@@ -37,23 +37,30 @@ def names_resource(x: Exchange) -> bool:
 
 @rule(
     "http.content-type-with-payload",
-    cites="PS3.18 8.4.2",
-    verifies="PS3.18-8.4.2-1",
+    cites="PS3.18 8.4.2; 10.6.3.2",
+    verifies=("PS3.18-8.4.2-1", "PS3.18-10.6.3.2-1"),
     on="web",
     who=BOTH,
     content=False,
-    when=lambda x: x.answer.body.size > 0,
+    when=lambda x: x.message.body.size > 0,
     says="A message that carries a payload says its media type in Content-Type.",
 )
 def content_type_with_payload(x: Exchange) -> Iterator[Finding]:
-    if "content-type" not in x.answer.headers:
+    if "content-type" not in x.message.headers:
         yield Finding(got="no Content-Type field", want="the media type of the payload", where="header fields")
 
 
 @content_type_with_payload.mutant
-def forgets_content_type(x: Exchange) -> Answer:
+def forgets_content_type(x: Exchange) -> Ask | Answer:
     """Answers carry no Content-Type."""
-    return x.answer.but(headers=x.answer.headers.but("content-type", None))
+    return x.message.but(headers=x.message.headers.but("content-type", None))
+
+
+def _has_none(x: Exchange) -> bool:
+    """There is no payload, not even an empty one, which Content-Length or Transfer-Encoding would announce (8.6)."""
+    if x.message is x.answer:
+        return x.answer.status == 204
+    return not x.ask.body.size and not ({"content-length", "transfer-encoding"} & {n.lower() for n, _ in x.ask.headers})
 
 
 @rule(
@@ -64,21 +71,21 @@ def forgets_content_type(x: Exchange) -> Answer:
     on="web",
     who=BOTH,
     content=False,
-    when=lambda x: x.answer.status == 204,
-    says="An answer that has no payload has no Content-Type.",
+    when=lambda x: _has_none(x),
+    says="A message that has no payload has no Content-Type.",
 )
 def no_content_type_without_payload(x: Exchange) -> Iterator[Finding]:
-    got = x.answer.headers.get("content-type")
+    got = x.message.headers.get("content-type")
     if got is not None:
-        yield Finding(got=got, want="no Content-Type with 204", where="Content-Type")
+        yield Finding(got=got, want="no Content-Type without a payload", where="Content-Type")
 
 
 @no_content_type_without_payload.mutant
-def nothing_in_json(x: Exchange) -> Answer | None:
-    """204 says that its nothing is JSON."""
-    if x.answer.status != 204:
+def nothing_in_json(x: Exchange) -> Ask | Answer | None:
+    """A message says that its nothing is JSON."""
+    if not _has_none(x):
         return None
-    return x.answer.but(headers=x.answer.headers.but("content-type", "application/dicom+json"))
+    return x.message.but(headers=x.message.headers.but("content-type", "application/dicom+json"))
 
 
 @rule(
@@ -88,36 +95,36 @@ def nothing_in_json(x: Exchange) -> Answer | None:
     on="web",
     who=BOTH,
     content=False,
-    when=lambda x: "content-type" in x.answer.headers,
+    when=lambda x: "content-type" in x.message.headers,
     says="Content-Type is one media type, its parameters are written as the grammar wants, none of them twice.",
 )
 def content_type_syntax(x: Exchange) -> Iterator[Finding]:
     # PS3.18 8.7.1 writes a boundary without quotes whatever it holds, RFC 9110 5.6.6 does not
-    yield from flawed(x.answer.media.flaws, CONTENT_TYPE, warn=("media.unquoted-boundary",))
+    yield from flawed(x.message.media.flaws, CONTENT_TYPE, warn=("media.unquoted-boundary",))
     if x.context and x.context.edition < "2023e":
-        yield from flawed(x.answer.media.flaws, ("media.unquoted-type",))
+        yield from flawed(x.message.media.flaws, ("media.unquoted-type",))
 
 
 @content_type_syntax.mutant
-def names_two_transfer_syntaxes(x: Exchange) -> Answer | None:
+def names_two_transfer_syntaxes(x: Exchange) -> Ask | Answer | None:
     """Content-Type has two transfer-syntax parameters."""
-    given = x.answer.headers.get("content-type")
-    if not given or not x.answer.ok:
+    given = x.message.headers.get("content-type")
+    if not given:
         return None
-    return x.answer.but(type=f"{given}; transfer-syntax=1.2.840.10008.1.2.1; transfer-syntax=1.2.840.10008.1.2.5")
+    return x.message.but(type=f"{given}; transfer-syntax=1.2.840.10008.1.2.1; transfer-syntax=1.2.840.10008.1.2.5")
 
 
 @content_type_syntax.mutant
-def names_two_types(x: Exchange) -> Answer | None:
+def names_two_types(x: Exchange) -> Ask | Answer | None:
     """Content-Type is a list of two types."""
-    return x.answer.but(type="application/dicom+json, application/json") if x.answer.json else None
+    return x.message.but(type="application/dicom+json, application/json") if x.message.json else None
 
 
 @content_type_syntax.mutant
-def blanks_around_the_equals_sign(x: Exchange) -> Answer | None:
+def blanks_around_the_equals_sign(x: Exchange) -> Ask | Answer | None:
     """The parameters of Content-Type have blanks around the equals sign."""
-    given = x.answer.headers.get("content-type")
-    return x.answer.but(type=given.replace("=", " = ")) if given and "boundary=" in given else None
+    given = x.message.headers.get("content-type")
+    return x.message.but(type=given.replace("=", " = ")) if given and "boundary=" in given else None
 
 
 undetected("M-MP-07", why="a type without quotes is legal since 2023e; http.content-type-syntax refuses it before")
@@ -132,27 +139,26 @@ undetected("M-MP-07", why="a type without quotes is legal since 2023e; http.cont
     says="A header field that is no list stands in a message once.",
 )
 def one_field_each(x: Exchange) -> Iterator[Finding]:
-    for name in SINGLE:
-        values = x.answer.headers.all(name)
+    for name in (*SINGLE, "host") if x.message is x.ask else SINGLE:
+        values = x.message.headers.all(name)
         if len(values) > 1:
             yield Finding(got=f"{len(values)} fields: {' | '.join(values)}", want="one field", where=name)
 
 
 @one_field_each.mutant
-def says_its_type_twice(x: Exchange) -> Answer | None:
+def says_its_type_twice(x: Exchange) -> Ask | Answer | None:
     """Content-Type stands twice."""
-    given = x.answer.headers.get("content-type")
+    given = x.message.headers.get("content-type")
     if not given:
         return None
-    fields = (*x.answer.headers.fields, ("Content-Type", given))
-    return x.answer.but(headers=type(x.answer.headers)(fields))
+    fields = (*x.message.headers.fields, ("Content-Type", given))
+    return x.message.but(headers=type(x.message.headers)(fields))
 
 
 @rule(
     "http.field-lines",
     cites="PS3.18 5.1; 8.1.2",
     on="web",
-    who=BOTH,
     content=False,
     when=lambda x: x.answer.head.startswith(b"HTTP/") and b"\r\n\r\n" in x.answer.head,
     says="Each header field is one line: a token, a colon, a value, CRLF; neither folded nor with obsolete text.",
@@ -179,7 +185,6 @@ def folds_a_field(raw: bytes) -> bytes:
     "http.entity-tag-syntax",
     cites="PS3.18 8.1.2; RFC 9110 8.8.3",
     on="web",
-    who=BOTH,
     content=False,
     when=lambda x: "etag" in x.answer.headers,
     due=False,
@@ -218,7 +223,7 @@ def forgets_content_location(x: Exchange) -> Answer | None:
 
 def _locations(x: Exchange) -> list[tuple[str, str]]:
     names = ("Content-Location", "Location")
-    return [(name, value) for name in names for value in x.answer.headers.all(name)]
+    return [(name, value) for name in names for value in x.message.headers.all(name)]
 
 
 @rule(
@@ -238,10 +243,10 @@ def location_is_a_uri(x: Exchange) -> Iterator[Finding]:
 
 
 @location_is_a_uri.mutant
-def location_with_a_blank(x: Exchange) -> Answer | None:
+def location_with_a_blank(x: Exchange) -> Ask | Answer | None:
     """URIs in header fields hold a blank."""
     for name, value in _locations(x):
-        return x.answer.but(headers=x.answer.headers.but(name, f"{value}/the resource"))
+        return x.message.but(headers=x.message.headers.but(name, f"{value}/the resource"))
     return None
 
 
@@ -306,10 +311,9 @@ def _urls(dataset: dicom_json.DataSet, where: str, depth: int) -> Iterator[tuple
     says="URLs in an answer lead to the host that was asked, so that the user agent can follow them.",
 )
 def urls_name_the_host_asked(x: Exchange) -> Iterator[Finding]:
-    host = (x.ask.headers.get("host") or urlsplit(x.ask.base).netloc).lower()
     for where, told in _own_urls(x):
-        authority = told.split("/")[2].lower()
-        if authority.removesuffix(":80").removesuffix(":443") != host.removesuffix(":80").removesuffix(":443"):
+        if x.leads_away(told, scheme=False):
+            host = x.ask.headers.get("host") or urlsplit(x.ask.base).netloc
             yield Finding(got=told, want=f"a URL at {host}", where=where)
             return
 

@@ -1,4 +1,4 @@
-"""Rules of PS3.18 8.4.2, 8.4.3 and 8.6 on payloads: length, content coding, ranges, conditions.
+"""Rules of PS3.18 8.4.2, 8.4.3 and 8.6 on payloads: length and content coding.
 
 Must not know services: what holds here holds for any request and answer.
 """
@@ -10,32 +10,31 @@ import re
 from collections.abc import Iterator, Mapping
 
 from harness.exchange import Answer, Ask, Exchange, Journey
-from harness.rule import BOTH, DOOR, RELATION, SHOULD, WIRE, Door, Finding, journey, rule
+from harness.rule import BOTH, RELATION, SHOULD, WIRE, Finding, journey, rule
 
 _DIGITS = re.compile(r"[0-9]+")
-_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
-_UNSATISFIED = re.compile(r"bytes \*/[0-9]+")
 _PLAIN = ("application/dicom+json", "application/json", "application/dicom+xml", "application/xml", "text/",
           "multipart/", "application/dicom")  # fmt: skip
 _UNDOABLE = 1 << 20  # a coded body up to this size is undone for certain, unless it is broken
 
 
 def _has_payload(x: Exchange) -> bool:
-    return x.answer.body.size > 0 and x.ask.method != "HEAD"
+    return x.message.body.size > 0 and (x.message is x.ask or x.ask.method != "HEAD")
 
 
 @rule(
     "http.length-or-transfer-encoding",
-    cites="PS3.18 8.4.3 Table 8.4.3-1; 8.6",
-    verifies=("PS3.18-8.4.3-1", "PS3.18-8.4.3-2"),
+    cites="PS3.18 8.4.3 Table 8.4.3-1; 8.6; 10.6.3.2",
+    verifies=("PS3.18-8.4.3-1", "PS3.18-8.4.3-2", "PS3.18-10.6.3.2-1", "PS3.18-9.4.3.2-2"),
     on="web",
     who=BOTH,
     content=False,
-    when=lambda x: _has_payload(x) and x.answer.version != "HTTP/2",
+    when=lambda x: _has_payload(x) and not x.message.version.startswith("HTTP/2"),
+    wire=True,
     says="A message with a payload has either Content-Length or Transfer-Encoding, never both, never neither.",
 )
 def length_or_transfer_encoding(x: Exchange) -> Iterator[Finding]:
-    length, coding = x.answer.headers.get("content-length"), x.answer.headers.get("transfer-encoding")
+    length, coding = x.message.headers.get("content-length"), x.message.headers.get("transfer-encoding")
     if length is not None and coding is not None:
         yield Finding(got=f"Content-Length: {length} and Transfer-Encoding: {coding}", want="one of them",
                       where="header fields")  # fmt: skip
@@ -64,6 +63,11 @@ def ends_with_the_connection(raw: bytes) -> bytes:
     return b"\r\n".join([*kept, b"Connection: close"]) + blank + body
 
 
+def _without_octets(x: Exchange) -> bool:
+    """An answer whose Content-Length is that of another one (RFC 9110 8.6)."""
+    return x.message is x.answer and (x.ask.method == "HEAD" or x.answer.status == 304)
+
+
 @rule(
     "http.content-length-is-size",
     cites="PS3.18 8.4.3 Table 8.4.3-1",
@@ -72,16 +76,19 @@ def ends_with_the_connection(raw: bytes) -> bytes:
     who=BOTH,
     content=False,
     incomplete=True,
-    when=lambda x: "content-length" in x.answer.headers and x.ask.method != "HEAD" and x.answer.status != 304,
+    when=lambda x: "content-length" in x.message.headers and not _without_octets(x),
+    wire=True,
     says="Content-Length is the number of octets of the payload.",
 )
 def content_length_is_size(x: Exchange) -> Iterator[Finding]:
-    length, size = x.answer.headers.all("content-length")[0].strip(), x.answer.body.size
+    length, size = x.message.headers.all("content-length")[0].strip(), x.message.body.size
     if not _DIGITS.fullmatch(length):
         yield Finding(got=length, want="digits", where="Content-Length")
     elif x.answer.fault is not None and x.answer.fault.kind in ("too-large", "timeout"):
         return
-    elif int(length[:20]) != size and "transfer-encoding" not in x.answer.headers:
+    elif x.message is x.ask and x.ask.body.truncated:
+        return  # what did not come, nobody may have wanted
+    elif int(length[:20]) != size and "transfer-encoding" not in x.message.headers:
         yield Finding(got=length, want=f"{size}, the octets that came", where="Content-Length")
 
 
@@ -101,10 +108,10 @@ def promises_more_than_comes(raw: bytes) -> bytes:
     cites="PS3.18 8.6",
     verifies="PS3.18-8.6-1",
     on="web",
-    who=BOTH,
     content=False,
     when=lambda x: x.answer.status in (204, 304),
-    says="A message without a payload has no Transfer-Encoding; for Content-Length the texts differ.",
+    wire=True,
+    says="An answer without a payload has no Transfer-Encoding; for Content-Length the texts differ.",
 )
 def nothing_in_chunks(x: Exchange) -> Iterator[Finding]:
     coding, length = x.answer.headers.get("transfer-encoding"), x.answer.headers.get("content-length")
@@ -132,34 +139,36 @@ def chunks_of_nothing(raw: bytes) -> bytes:
     on="web",
     who=BOTH,
     content=False,
-    when=lambda x: _has_payload(x) and x.answer.type.startswith(_PLAIN),
+    when=lambda x: _has_payload(x) and x.message.type.startswith(_PLAIN),
+    wire=True,
     says="Content-Encoding names the coding that was applied: a coded payload says so, and a plain one does not.",
 )
 def content_encoding_is_true(x: Exchange) -> Iterator[Finding]:
-    coding = (x.answer.headers.get("content-encoding") or "").lower().strip()
-    if not coding and x.answer.body.read(0, 3) == b"\x1f\x8b\x08":
+    coding = (x.message.headers.get("content-encoding") or "").lower().strip()
+    if not coding and x.message.body.read(0, 3) == b"\x1f\x8b\x08":
         yield Finding(got="gzip octets without Content-Encoding", want="Content-Encoding: gzip", where="payload")
-    undoable = coding in ("gzip", "x-gzip", "deflate") and x.answer.body.size <= _UNDOABLE
-    if undoable and x.answer.payload is x.answer.body:
+    undoable = coding in ("gzip", "x-gzip", "deflate") and x.message.body.size <= _UNDOABLE
+    if undoable and x.message.payload is x.message.body:
         yield Finding(got=f"octets that are no {coding}", want=f"{coding}, as Content-Encoding says", where="payload")
 
 
 @content_encoding_is_true.mutant
-def secret_gzip(x: Exchange) -> Answer | None:
+def secret_gzip(x: Exchange) -> Ask | Answer | None:
     """Search results are compressed and nobody is told."""
-    return x.answer.but(body=gzip.compress(x.answer.body.bytes())) if _small_json(x) else None
+    return x.message.but(body=gzip.compress(x.message.body.bytes())) if _small_json(x) else None
 
 
 @content_encoding_is_true.mutant(defects="M-AC-27")
-def gzip_in_name_only(x: Exchange) -> Answer | None:
+def gzip_in_name_only(x: Exchange) -> Ask | Answer | None:
     """Content-Encoding says gzip for plain octets."""
     if not _small_json(x):
         return None
-    return x.answer.but(headers=x.answer.headers.but("content-encoding", "gzip"))
+    return x.message.but(headers=x.message.headers.but("content-encoding", "gzip"))
 
 
 def _small_json(x: Exchange) -> bool:
-    return x.answer.ok and x.answer.type == "application/dicom+json" and 0 < x.answer.body.size <= _UNDOABLE
+    whole = x.message is x.ask or x.answer.ok
+    return whole and x.message.type == "application/dicom+json" and 0 < x.message.body.size <= _UNDOABLE
 
 
 def _codings(field: str) -> Mapping[str, float]:
@@ -180,6 +189,7 @@ def _codings(field: str) -> Mapping[str, float]:
     on="web",
     content=False,
     when=lambda x: x.answer.ok and _has_payload(x) and "accept-encoding" in x.ask.headers,
+    wire=True,
     says="The content coding of an answer is one that Accept-Encoding allows.",
 )
 def content_coding_acceptable(x: Exchange) -> Iterator[Finding]:
@@ -227,148 +237,3 @@ def compresses_half_of_it(x: Exchange) -> Answer | None:
     if not _small_json(x) or "gzip" not in (x.ask.headers.get("accept-encoding") or ""):
         return None
     return x.answer.but(body=gzip.compress(b"[]"), headers=x.answer.headers.but("content-encoding", "gzip"))
-
-
-@rule(
-    "http.content-range",
-    cites="PS3.18 8.4.3 Table 8.4.3-1; RFC 9110 14.4",
-    verifies="PS3.18-8.4.3-4",
-    on="web",
-    content=False,
-    when=lambda x: "range" in x.ask.headers and x.answer.status in (206, 416),
-    due=False,
-    says="206 with one part and 416 carry Content-Range, and the range has as many octets as the payload.",
-)
-def content_range(x: Exchange) -> Iterator[Finding]:
-    if x.answer.type == "multipart/byteranges":
-        return
-    given = (x.answer.headers.get("content-range") or "").strip()
-    if x.answer.status == 416:
-        if not _UNSATISFIED.fullmatch(given):
-            yield Finding(got=given or "none", want="bytes */size", where="Content-Range", warn=not given)
-        return
-    match = _RANGE.fullmatch(given)
-    if not match:
-        yield Finding(got=given or "none", want="bytes first-last/size", where="Content-Range")
-    elif int(match[2]) - int(match[1]) + 1 != x.answer.body.size:
-        yield Finding(got=f"{given} with {x.answer.body.size} octets", want="as many octets as the range",
-                      where="Content-Range")  # fmt: skip
-
-
-def _asked(ask: Ask) -> tuple[int, int] | None:
-    match = re.fullmatch(r"bytes=([0-9]+)-([0-9]+)", ask.headers.get("range") or "")
-    return (int(match[1]), int(match[2])) if match else None
-
-
-def _cut(ask: Ask, answer: Answer, shift: int = 0, field: bool = True) -> Answer:
-    """The 206 answer to a range request, as a server would give it that has ranges; the whole for anything else."""
-    asked, size = _asked(ask), answer.body.size
-    if not asked or answer.status != 200 or answer.multipart is not None or asked[0] + shift >= size:
-        return answer
-    first, last = asked[0], min(asked[1], size - 1)
-    headers = answer.headers.but("content-range", f"bytes {first}-{last}/{size}" if field else None)
-    return answer.but(status=206, headers=headers, body=answer.body.read(first + shift, last - first + 1))
-
-
-@content_range.mutant(at=DOOR)
-def range_without_a_name(ask: Ask, door: Door) -> Answer:
-    """206 does not say which range it carries."""
-    return _cut(ask, door(ask), field=False)
-
-
-@content_range.mutant(at=DOOR, defects="M-AC-32")
-def range_of_another_length(ask: Ask, door: Door) -> Answer:
-    """206 carries one octet more than its Content-Range says."""
-    whole = door(ask)
-    answer = _cut(ask, whole)
-    return answer.but(body=answer.body.bytes() + b" ") if answer is not whole else answer
-
-
-@journey(
-    "http.range-is-part-of-whole",
-    cites="PS3.18 8.6.1.1; RFC 9110 14.2",
-    verifies="PS3.18-8.6.1.1-2",
-    on="web.retrieve.range",
-    since="2023e",
-    when=lambda j: bool(_whole(j)) and any("range" in x.ask.headers for x in j.exchanges),
-    says="A range request is answered with those octets of the whole and 206, or with the whole and 200.",
-)
-def range_is_part_of_whole(j: Journey) -> Iterator[Finding]:
-    whole = _whole(j)
-    for x in j.exchanges:
-        if whole and "range" in x.ask.headers and x.answer.type != "multipart/byteranges":
-            yield from _compared(x, whole)
-
-
-def _whole(j: Journey) -> Exchange | None:
-    """The answer to the same question without a range, when it is one part: each multipart message differs."""
-    x = j.step("whole")
-    return x if x and x.answer.status == 200 and x.answer.multipart is None and x.answer.body.size else None
-
-
-def _compared(x: Exchange, whole: Exchange) -> Iterator[Finding]:
-    size, status = whole.answer.body.size, x.answer.status
-    asked = _asked(x.ask)
-    satisfiable = asked is not None and asked[0] < size
-    if status == 200 and not x.answer.body.same(whole.answer.body):
-        yield Finding(got=f"200 with {x.answer.body.size} octets", want=f"the whole, {size} octets", where="payload",
-                      seq=x.seq)  # fmt: skip
-    elif status == 416 and satisfiable:
-        yield Finding(got=x.answer.line, want=f"a range of {size} octets", where="status code", seq=x.seq)
-    elif status == 206:
-        yield from _partial(x, whole, asked, satisfiable)
-    elif status not in (200, 206, 416):
-        yield Finding(got=x.answer.line, want="206, 200 or 416", where="status code", seq=x.seq)
-
-
-def _partial(x: Exchange, whole: Exchange, asked: tuple[int, int] | None, satisfiable: bool) -> Iterator[Finding]:
-    size = whole.answer.body.size
-    match = _RANGE.fullmatch((x.answer.headers.get("content-range") or "").strip())
-    if asked and not satisfiable:
-        yield Finding(got="206 to a range behind the end", want="416", where="status code", seq=x.seq)
-    elif match:
-        first, last = int(match[1]), int(match[2])
-        if asked and (first, last) != (asked[0], min(asked[1], size - 1)):
-            yield Finding(got=match[0], want=f"bytes {asked[0]}-{min(asked[1], size - 1)}/{size}",
-                          where="Content-Range", seq=x.seq)  # fmt: skip
-        elif match[3] not in ("*", str(size)):
-            yield Finding(got=match[0], want=f"a size of {size}", where="Content-Range", seq=x.seq)
-        elif x.answer.body.bytes() != whole.answer.body.read(first, last - first + 1):
-            yield Finding(got="other octets", want=f"octets {first} to {last} of the whole", where="payload", seq=x.seq)
-
-
-@range_is_part_of_whole.mutant(at=DOOR, defects="M-AC-33")
-def range_of_the_neighbours(ask: Ask, door: Door) -> Answer:
-    """A range begins one octet late."""
-    return _cut(ask, door(ask), shift=1)
-
-
-@range_is_part_of_whole.mutant(at=DOOR)
-def range_called_the_whole(ask: Ask, door: Door) -> Answer:
-    """A part of the representation is answered 200."""
-    answer = _cut(ask, door(ask))
-    return answer.but(status=200) if answer.status == 206 else answer
-
-
-@journey(
-    "http.unchanged-is-304",
-    cites="PS3.18 8.5 Table 8.5-1; RFC 9110 13.1",
-    level=SHOULD,
-    on="web.retrieve.conditional",
-    when=lambda j: any(x.answer.complete for x in j.steps("again")),
-    due=False,
-    says="Who asks again with the validator that it was given is told 304, without a payload, when nothing changed.",
-)
-def unchanged_is_304(j: Journey) -> Iterator[Finding]:
-    for x in j.steps("again"):
-        if x.answer.status != 304:
-            yield Finding(got=x.answer.line, want="304 Not Modified", where="status code", seq=x.seq)
-
-
-@unchanged_is_304.mutant(at=DOOR, defects="M-AC-24")
-def forgets_its_validators(ask: Ask, door: Door) -> Answer:
-    """A Last-Modified date is given and never looked at again."""
-    answer = door(ask)
-    if ask.resource.kind != "web.retrieve.metadata" or answer.status != 200:
-        return answer
-    return answer.but(headers=answer.headers.but("last-modified", "Thu, 01 Feb 2024 12:00:00 GMT"))

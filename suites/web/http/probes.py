@@ -8,10 +8,12 @@ from __future__ import annotations
 from harness.exchange import Exchange
 from harness.make.holding import Entity
 from harness.rule import probe
-from harness.talk.conversation import Web
+from harness.talk.conversation import JSON, XML, Web
+from suites.web.http.browsers import ORIGIN
 
 UNKNOWN = "2.25.3140000000000000000000000000000001"  # a UID that nobody else made
 DICOM_FILE = "application/dicom"
+NO_TAG = '"no-version-of-anything"'
 RANGES = ("bytes=10-19", "bytes=0-0", "bytes=5-999999999", "bytes=-7", "bytes=999999999-")
 
 
@@ -44,16 +46,47 @@ def ranges(web: Web) -> None:
             web.get(path, accept, step="whole")
             for asked in RANGES:
                 web.get(path, accept, [("Range", asked)], step="range")
+            web.get(path, accept, [("Range", "bytes=0-9, 20-29")], step="several")
+            web.get(path, accept, [("Range", "bytes=0-9"), ("If-Range", NO_TAG)], step="stale")
 
 
 @probe("http.conditional", provokes=("web.retrieve",))
 def conditional(web: Web) -> None:
-    """Ask again with the validators that came with the first answer, if any came."""
+    """Ask again with the validators that came with the first answer, if any came, and with those of no version."""
     for entity in web.holding.instances[:1]:
+        path = f"{entity.path[1:]}/metadata"
         with web.journey("web.retrieve.conditional"):
-            first = web.get(f"{entity.path[1:]}/metadata", step="first")
-            for headers in _conditions(first):
-                web.get(f"{entity.path[1:]}/metadata", headers=headers, step="again")
+            first = web.get(path, step="first")
+            conditions = _conditions(first)
+            for headers in conditions:
+                web.get(path, headers=headers, step="again")
+            web.get(path, XML, step="form")
+            if "etag" in first.answer.headers:
+                web.get(path, headers=[("If-None-Match", NO_TAG)], step="other")
+                web.get(path, headers=[("If-Match", NO_TAG)], step="mismatch")
+            if len(conditions) > 1:
+                web.get(path, headers=[("If-None-Match", NO_TAG), *conditions[1]], step="other")
+
+
+@probe("http.head", provokes=("web.retrieve",))
+def heads(web: Web) -> None:
+    """Ask for the fields of an answer without the answer."""
+    for entity in web.holding.instances[:1]:
+        for path, accept in ((f"{entity.path[1:]}/metadata", JSON), (entity.path[1:], DICOM_FILE)):
+            with web.journey("web.retrieve.head"):
+                web.get(path, accept, step="get")
+                web.ask("HEAD", path, accept, step="head")
+
+
+@probe("http.origin", provokes=("web.retrieve", "web.other"))
+def origins(web: Web) -> None:
+    """Ask as a page of another origin does: at once, and after a preflight."""
+    asks = [("Access-Control-Request-Method", "GET"), ("Access-Control-Request-Headers", "authorization")]
+    for entity in web.holding.instances[:1]:
+        path = f"{entity.path[1:]}/metadata"
+        with web.journey("web.retrieve.origin"):
+            web.get(path, JSON, [("Origin", ORIGIN)], step="simple")
+            web.ask("OPTIONS", path, "*/*", [("Origin", ORIGIN), *asks], step="preflight")
 
 
 def _conditions(x: Exchange) -> list[list[tuple[str, str]]]:

@@ -13,10 +13,11 @@ from harness.make.accepts import AcceptCase, accepts
 from harness.make.holding import Entity
 from harness.rule import probe
 from harness.talk.conversation import DICOM, JSON, OCTETS, XML, Web
-from suites.web.negotiation.tables import COMPRESSED, FORBIDDEN, LOSSY
+from suites.web.negotiation.matrix import STRANGE, Cell, Held, alone, otherwise, rows
+from suites.web.negotiation.tables import COMPRESSED, FORBIDDEN, LOSSY, MATRIX
 
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
-STRANGE = "application/vnd.example.unsupported"
+PIXEL_DATA = "7FE00010"
 VIDEO = ("1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.102")  # what no still image is turned into
 TYPES = {s: f'multipart/related; type="{name}"' for name, syntaxes in COMPRESSED.items() for s in syntaxes}
 # For resources in JSON and XML: each member decides something, and the whole means one of them.
@@ -146,6 +147,46 @@ def transfer_syntaxes(web: Web) -> None:
         if entity.frames and syntax in TYPES:
             for accept in (f"{TYPES[syntax]}; transfer-syntax={syntax}", f"{TYPES[syntax]}; transfer-syntax=*"):
                 web.get(f"{entity.path[1:]}/frames/1", accept, facts=_about(entity))
+
+
+def _place(web: Web, resource: str, entity: Entity) -> str:
+    """The path of a resource of the matrix, '' when the target shows none."""
+    places = {"search": f"studies?StudyInstanceUID={entity.study}", "study": f"studies/{entity.study}",
+              "metadata": f"{entity.path[1:]}/metadata", "instance": entity.path[1:],
+              "frame": f"{entity.path[1:]}/frames/1"}  # fmt: skip
+    if resource in places:
+        return places[resource]
+    return next(iter(uri for uri in _bulk_uris(web, entity) if PIXEL_DATA in uri or "?" not in uri), "")
+
+
+def _measured(entity: Entity) -> tuple[bool, bool]:
+    """Whether it has pixels, and enough of them for any codec."""
+    sizes = [entity.attribute(tag) for tag in ("00280010", "00280011")]
+    return bool(entity.frames), all(s.isdigit() and 32 <= int(s[:9]) <= 1024 for s in sizes)
+
+
+@probe("negotiation.matrix", provokes=("web.search.matrix", "web.retrieve.matrix", "web.retrieve.frames"))
+def matrix(web: Web) -> None:
+    """Every representation of the table, alone, and those that are delivered in every other form."""
+    sure = [e for e in web.holding.instances if e.transfer_syntax not in LOSSY]
+    for entity in sorted(sure, key=_measured, reverse=True)[:1]:
+        # what nobody told may be lossy, and then Explicit VR Little Endian is not owed
+        held = Held(entity.transfer_syntax, entity.frames, bool(entity.transfer_syntax))
+        for resource in dict.fromkeys(row.resource for row in MATRIX):
+            path = _place(web, resource, entity)
+            for row, syntax, due in rows(resource, web.edition, held) if path else ():
+                service = "web.search" if resource == "search" else "web.retrieve"
+                with web.journey(f"{service}.matrix"):
+                    _walk(web, path, alone(row, syntax, due), entity)
+
+
+def _walk(web: Web, path: str, cell: Cell, entity: Entity) -> None:
+    """The cell alone; when that is answered with success, its other forms."""
+    x = web.get(path, cell.accept, step="plain", facts=_about(entity, **cell.facts()))
+    for form in otherwise(cell.row, cell.syntax, cell.due) if x.answer.ok and cell.due != "refused" else ():
+        joint = "&" if "?" in path else "?"
+        target = f"{path}{joint}{form.query}" if form.query else path
+        web.get(target, form.accept, step="form", facts=_about(entity, **form.facts()))
 
 
 FORMS = {

@@ -66,7 +66,8 @@ def negotiable(x: Exchange) -> bool:
 
 def came(x: Exchange) -> bool:
     """A whole representation, or a list of them, came back."""
-    return x.answer.status in (200, 206) and x.answer.body.size > 0 and bool(x.answer.type)
+    carried = x.answer.body.size > 0 and bool(x.answer.type) and not x.answer.ranged
+    return x.answer.status in (200, 206) and carried
 
 
 def held(x: Exchange) -> bool:

@@ -368,8 +368,8 @@ def xml_by_default(ask: Ask, door: Door) -> Answer:
 
 @rule(
     "negotiation.parameter-comes-first",
-    cites="PS3.18 8.7.8.1; 8.3.3.1",
-    verifies=("PS3.18-8.3.3.1-1", "PS3.18-8.7.8.1-1"),
+    cites="PS3.18 8.7.8.1; 8.3.3.1; 10.1.2; 10.4.1.2",
+    verifies=("PS3.18-8.3.3.1-1", "PS3.18-8.7.8.1-1", "PS3.18-10.1.2-1", "PS3.18-10.4.1.2-1", "PS3.18-10.4.1.3-1"),
     on=READS,
     when=lambda x: negotiable(x) and not mixed(x) and bool(_named(x)) and (came(x) or _refused(x)),
     says="A supported type of the accept parameter is chosen before anything that the Accept field names.",
@@ -406,10 +406,5 @@ def does_not_decode_the_parameter(ask: Ask, door: Door) -> Answer:
     return door(ask.but(target=f"{path}?{quote(unquote(raw), safe='=&').replace('%', '%25')}"))
 
 
-untested("PS3.18-8.7.8.1-3", why="parts of several media types come from rendered resources, not simulated yet")
 untested("PS3.18-8.7.8.1-4", why="needs pixels of more than 4 GiB that are held compressed")
-untested("PS3.18-8.7.2-1", why="categories decide about rendered resources, which are not simulated yet")
-untested("PS3.18-8.7.2-2", why="categories decide about rendered resources, which are not simulated yet")
-for _row in ("8.7.4-1", "8.7.4-2", "8.7.4-4", "8.7.4-5", "8.7.4-6"):
-    untested(f"PS3.18-{_row}", why="rendered resources are not simulated yet")
 undetected("M-MP-23", why="application/octet-stream is the default type of all bulkdata, so the label is legal")

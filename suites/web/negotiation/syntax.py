@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from harness.body import Body
 from harness.exchange import Answer, Ask, Exchange, Journey
-from harness.rule import BOTH, DOOR, RELATION, SHALL_NOT, Door, Finding, journey, rule, undetected, untested
+from harness.rule import DOOR, RELATION, SHALL_NOT, Door, Finding, journey, rule, undetected, untested
 from harness.wire import media
 from harness.wire.uri import valid_uid
 from suites.web.negotiation.reading import Item, came, files, items, parameter, ranges, told
@@ -124,7 +124,6 @@ undetected("M-AC-04", why="* permits Explicit VR Little Endian in so many words 
     verifies="PS3.18-8.7.3-1",
     level=SHALL_NOT,
     on=_BULK,
-    who=BOTH,
     when=lambda x: came(x) and any(i.syntax for i in items(x)[:_KEPT]),
     says="Frames and bulkdata are never said to be in Implicit VR Little Endian or Explicit VR Big Endian.",
 )
@@ -146,7 +145,6 @@ def frames_called_implicit(x: Exchange) -> Answer | None:
     cites="PS3.18 8.7.9; 8.7.3.5.2",
     verifies="PS3.18-8.7.9-1",
     on=_RETRIEVED,
-    who=BOTH,
     when=lambda x: came(x) and any(i.syntax for i in items(x)[:_KEPT]),
     says="The transfer-syntax parameter of a Content-Type is one UID, not the wildcard of the request.",
 )
@@ -306,9 +304,9 @@ undetected("M-MP-21", why="to leave out the parameter for the default transfer s
     cites="PS3.18 8.7.3.5.3; 8.7.9",
     verifies="PS3.18-8.7.3.5.3-1",
     on="web.search|web.retrieve",
-    who=BOTH,
     when=lambda x: came(x) and "charset" in told(x).parameters and x.answer.type.endswith(("json", "xml")),
     due=False,
+    wire=True,
     says="The charset parameter of a Content-Type is the character set of the content.",
 )
 def charset_is_true(x: Exchange) -> Iterator[Finding]:
@@ -331,9 +329,7 @@ def utf_8_called_ascii(x: Exchange) -> Answer | None:
     return x.answer.but(type="application/dicom+json; charset=utf-16") if x.answer.json else None
 
 
-untested("PS3.18-8.8-1", why="rendered resources are not simulated yet")
 untested("PS3.18-8.8.5-1", why="only rendered text has a choice of character sets: JSON and XML are in UTF-8")
-untested("PS3.18-8.8.5-2", why="rendered resources are not simulated yet")
 untested("PS3.18-8.8.5-3", why="only rendered text has a choice of character sets: JSON and XML are in UTF-8")
 untested("PS3.18-8.8.4-1", why="8.8.5 falls back to UTF-8 where 8.8.4 calls it not acceptable")
 untested("PS3.18-D-1", why="a table that an answer does not show; character sets of rendered text come later")

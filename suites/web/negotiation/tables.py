@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.wire.media import Range, Reading
 
@@ -112,3 +113,63 @@ LOSSY = frozenset(
 # 8.7.5 parts media types in two sets. Only those that stand in one of them alone can show a mixture.
 DICOM_ONLY = frozenset({DICOM, JSON, XML, OCTETS, "image/dicom-rle", "image/jls", "image/jpx", "image/jphc"})
 RENDERED_ONLY = frozenset({"image/gif", "image/png", "text/html", "text/plain"})
+
+Usage = Literal["default", "required", "optional", "refused"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the negotiation matrix: a representation that somebody may want of a resource.
+
+    `resource`: "search", "metadata", "instance", "study", "frame" or "bulkdata". `syntax` is the transfer-syntax
+    parameter, '' for none, "stored" for the one that the instance is held in. `pixels`: only where there are frames.
+    `refused`: no origin server may answer it with success, but for the default type by policy D-02.
+    """
+
+    resource: str
+    offer: Offer
+    usage: Usage
+    syntax: str = ""
+    pixels: bool = False
+    since: str = ""
+
+
+_PARTS, _SINGLE = Offer(DICOM, multipart=True), Offer(DICOM)
+_OCTETS, _BARE = Offer(OCTETS, multipart=True), Offer(OCTETS)
+_DEFLATED, _RLE, _J2K = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5", _J + "90"
+
+
+def _frame(type: str, syntax: str = "", since: str = "") -> Row:
+    return Row("frame", Offer(type, multipart=True), "optional", syntax, pixels=True, since=since)
+
+
+# Tables 10.4.4-1 and 10.6.4-1 with Tables 8.7.3-2, 8.7.3-4 and 8.7.3-5: resource, media type, transfer syntax.
+MATRIX: tuple[Row, ...] = (
+    *(Row("search", o, "default" if o.default else "required") for o in _METADATA),
+    *(Row("metadata", o, "default" if o.default else "required") for o in _METADATA),
+    Row("instance", _PARTS, "default"),
+    Row("instance", _PARTS, "default", EXPLICIT_LE),
+    Row("instance", _PARTS, "optional", "stored"),
+    *(Row("instance", _PARTS, "optional", s, pixels=True) for s in (_RLE, _J2K, _J + "80", _J + "70", _J + "50")),
+    Row("instance", _PARTS, "optional", _DEFLATED),
+    *(Row("instance", _PARTS, "refused", syntax) for syntax in FORBIDDEN),
+    Row("instance", _OCTETS, "required", pixels=True),
+    Row("instance", _SINGLE, "optional"),
+    Row("instance", _SINGLE, "optional", "stored"),
+    Row("study", _PARTS, "default"),
+    Row("study", _PARTS, "default", "*"),
+    Row("study", _SINGLE, "refused", since="2023e"),
+    Row("frame", _OCTETS, "required", pixels=True),
+    Row("frame", _OCTETS, "required", EXPLICIT_LE, pixels=True),
+    Row("frame", _BARE, "optional", pixels=True, since="2023e"),
+    *map(_frame, ("image/jp2", "image/dicom-rle", "image/jls", "image/jpeg")),
+    _frame("image/jpeg", _J + "50"),
+    _frame("image/jp2", _J + "91"),
+    _frame("image/jphc", since="2023e"),
+    _frame("image/jxl", since="2024e"),
+    Row("frame", Offer("image/jp2"), "optional", pixels=True, since="2023e"),
+    *(Row("frame", _OCTETS, "refused", syntax, pixels=True) for syntax in FORBIDDEN),
+    Row("bulkdata", _OCTETS, "required", pixels=True),
+    Row("bulkdata", _BARE, "optional", pixels=True, since="2023e"),
+    Row("bulkdata", Offer("image/jp2", multipart=True), "optional", pixels=True),
+)  # fmt: skip

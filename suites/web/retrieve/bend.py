@@ -39,7 +39,7 @@ def parts_changed(
 
 def octets_changed(x: Exchange, change: Callable[[bytes], bytes]) -> Answer | None:
     """The answer with the octets of every representation changed."""
-    if not x.answer.ok or not x.answer.body.size:
+    if not x.answer.ok or not x.answer.body.size or x.answer.ranged:
         return None
     if x.answer.multipart is None:
         return x.answer.but(body=change(x.answer.payload.bytes()))
@@ -48,7 +48,7 @@ def octets_changed(x: Exchange, change: Callable[[bytes], bytes]) -> Answer | No
 
 def files_changed(x: Exchange, edit: Edit) -> Answer | None:
     """The answer with the data set of every PS3.10 file edited; an edit that says False changed nothing."""
-    if not x.answer.ok or x.kind != "web.retrieve.instances":
+    if not x.answer.ok or x.answer.ranged or x.kind != "web.retrieve.instances":
         return None
     if x.answer.type == DICOM:
         octets = _edited(x.answer.payload.bytes(), edit)
@@ -62,6 +62,8 @@ def files_changed(x: Exchange, edit: Edit) -> Answer | None:
 
 
 def _edited(octets: bytes, edit: Edit) -> bytes | None:
+    if octets[128:132] != b"DICM":
+        return None
     dataset = dcmread(io.BytesIO(octets))
     if edit(dataset) is False:
         return None
@@ -72,13 +74,18 @@ def _edited(octets: bytes, edit: Edit) -> bytes | None:
 
 def metadata_changed(x: Exchange, edit: Callable[[list[dict[str, Any]]], Any]) -> Answer | None:
     """The answer with its list of JSON data sets edited in place, attributes in order; False: nothing changed."""
-    if not x.answer.ok or x.kind != "web.retrieve.metadata" or x.answer.type != JSON:
+    return rows_changed(x.answer, edit) if x.kind == "web.retrieve.metadata" else None
+
+
+def rows_changed(answer: Answer, edit: Callable[[list[dict[str, Any]]], Any]) -> Answer | None:
+    """The same for any answer that is a list of data sets in JSON, None for others."""
+    if not answer.ok or not answer.body.size or answer.ranged or answer.type != JSON:
         return None
-    root = json.loads(x.answer.payload.bytes())
+    root = json.loads(answer.payload.bytes())
     if not root or edit(root) is False:
         return None
     ordered = [dict(sorted(d.items())) for d in root]
-    return x.answer.but(body=json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode())
+    return answer.but(body=json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def other_uid(uid: str) -> str:

@@ -15,7 +15,7 @@ from suites.web.retrieve import asked_frames
 from suites.web.retrieve.asked_frames import NATIVE, native, streams
 from suites.web.retrieve.bend import files_changed, octets_changed, parts_changed
 from suites.web.retrieve.decoded import gray_frame, gray_frames
-from suites.web.retrieve.reading import COMPRESSED, EXPLICIT_BE, IMPLICIT_LE, OCTETS, Piece, files, got, past_of, pieces
+from suites.web.retrieve.reading import COMPRESSED, OCTETS, Piece, files, got, past_of, pieces
 from suites.web.retrieve.shown_frames import (
     FRAMES,
     brief,
@@ -187,7 +187,7 @@ def only_the_first_fragment(x: Exchange) -> Answer | None:
 @rule(
     "retrieve.compressed-bulk-is-a-bit-stream",
     cites="PS3.18 8.7.3.3.2; PS3.5 8.2, A.4",
-    verifies="PS3.18-8.7.3.3.2-1",
+    verifies=("PS3.18-8.7.3.3.2-1", "PS3.18-8.7.3.3.2-3"),
     on="web.retrieve.frames|web.retrieve.bulkdata|web.retrieve.pixeldata|web.retrieve.instances",
     when=lambda x: got(x) and any(p.type in _BEGINS for p in pieces(x.answer)),
     says="Compressed bulk data is the bit stream alone: no fragment delimiter, no offset table, no JP2 box.",
@@ -206,36 +206,3 @@ def with_its_items(x: Exchange) -> Answer | None:
     if not any(p.type in _BEGINS for p in pieces(x.answer)):
         return None
     return octets_changed(x, lambda octets: _ITEM + bytes(4) + _ITEM + len(octets).to_bytes(4, "little") + octets)
-
-
-@rule(
-    "retrieve.bulk-syntax-fits-its-type",
-    cites="PS3.18 8.7.3.3.1; 8.7.3.3.2; 8.7.9",
-    verifies=("PS3.18-8.7.3.3.2-2", "PS3.18-8.7.9-1", "PS3.18-8.7.3-1"),
-    on="web.retrieve.frames|web.retrieve.bulkdata|web.retrieve.pixeldata",
-    when=lambda x: got(x) and any(p.syntax for p in pieces(x.answer)),
-    says="The transfer-syntax parameter of bulk data is one that its media type stands for.",
-)
-def bulk_syntax_fits_its_type(x: Exchange) -> Iterator[Finding]:
-    others = {syntax for syntaxes in COMPRESSED.values() for syntax in syntaxes} | {IMPLICIT_LE, EXPLICIT_BE}
-    for piece in pieces(x.answer):
-        fitting = COMPRESSED.get(piece.type, ())
-        if piece.syntax in others and piece.syntax not in fitting:
-            # what is one compressed stream may be called octets, though Table 8.7.3-4 has no such row
-            octets = piece.type == OCTETS and piece.syntax not in (IMPLICIT_LE, EXPLICIT_BE)
-            want = ", ".join(fitting) or "Explicit VR Little Endian"
-            yield Finding(f"{piece.type} with {piece.syntax}", want, f"{piece.where} Content-Type", warn=octets)
-
-
-@bulk_syntax_fits_its_type.mutant
-def implicit_octets(x: Exchange) -> Answer | None:
-    """Bulk data is said to be in the default transfer syntax of DIMSE."""
-
-    def change(parts: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]]:
-        implicit = f"{OCTETS}; transfer-syntax={IMPLICIT_LE}"
-        return [
-            ([(n, implicit if n.lower() == "content-type" else v) for n, v in fields], octets)
-            for fields, octets in parts
-        ]
-
-    return parts_changed(x, change) if x.kind in (FRAMES, "web.retrieve.bulkdata", "web.retrieve.pixeldata") else None

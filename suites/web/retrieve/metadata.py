@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.exchange import Answer, Ask, Exchange, view
+from harness.exchange import Answer, Exchange, view
 from harness.past import SOP_INSTANCE, Kept
-from harness.rule import DOOR, RELATION, SHOULD, Door, Finding, rule
+from harness.rule import RELATION, SHOULD, Finding, rule
 from harness.wire import dicom_json
 from suites.web.retrieve import compare, permitted
-from suites.web.retrieve.bend import metadata_changed, parts_changed, with_accept
+from suites.web.retrieve.bend import metadata_changed, parts_changed
 from suites.web.retrieve.reading import JSON, RELATED, XML, datasets, got, past_of, pieces, stored
 
 METADATA = "web.retrieve.metadata"
@@ -362,30 +362,6 @@ def documents_in_one_part(x: Exchange) -> Answer | None:
 
 
 # --- parameters --------------------------------------------------------------------------------------------------
-
-
-@rule(
-    "retrieve.accept-parameter",
-    cites="PS3.18 8.3.3.1; 10.1.2; 10.4.1.2",
-    verifies=("PS3.18-10.1.2-1", "PS3.18-10.4.1.2-1", "PS3.18-10.4.1.3-1"),
-    on=METADATA,
-    when=lambda x: got(x) and x.resource.query.get("accept") in (JSON, f'{RELATED}; type="{XML}"'),
-    says="The accept parameter chooses between JSON and XML metadata.",
-)
-def accept_parameter(x: Exchange) -> Iterator[Finding]:
-    wanted = x.resource.query.get("accept")
-    type_ = JSON if wanted == JSON else RELATED
-    if x.answer.type != type_:
-        yield Finding(x.answer.type or "no Content-Type", str(wanted), "Content-Type")
-
-
-@accept_parameter.mutant(at=DOOR)
-def parameter_is_ignored(ask: Ask, door: Door) -> Answer:
-    """The accept parameter is not looked at."""
-    path, _, query = ask.target.partition("?")
-    if ask.resource.kind != METADATA or "accept" not in ask.resource.query or not query:
-        return door(ask)
-    return door(with_accept(ask.but(target=path), JSON if "xml" in query else f'{RELATED}; type="{XML}"'))
 
 
 @rule(

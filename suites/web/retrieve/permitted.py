@@ -21,6 +21,8 @@ PIXEL_DESCRIPTION = frozenset(
     {PHOTOMETRIC, PLANAR, "00280002", "00280100", "00280101", "00280102", "00280103", "00280106", "00280107",
      "00282110", "00282112", "00282114", "7FE00001", "7FE00002", "7FE00003"}
 )  # fmt: skip
+# Derivation Description and Code: where PS3.3 C.7.6.1.1.5 has it told how pixels were compressed.
+_DERIVATION = frozenset({"00082111", "00089215"})
 # What an archive says about itself, not about the instance: no attribute of the data set, yet nobody is misled.
 ABOUT_THE_ARCHIVE = frozenset({"00080054", "00080056", "00081190", "00083002", "00201206", "00201208", "00201209"})
 
@@ -58,7 +60,7 @@ def pixel_description(kept: Kept, shown: str, syntax: str = "") -> frozenset[str
     `syntax`: the Transfer Syntax of what was met, '' for metadata, which says nothing of it.
     """
     if recoded(kept, syntax):
-        return PIXEL_DESCRIPTION
+        return PIXEL_DESCRIPTION | _DERIVATION
     if kept.transfer_syntax not in NATIVE:
         return PIXEL_DESCRIPTION if not syntax else frozenset()
     ours = _interpretation(kept)

@@ -109,8 +109,9 @@ def _dicom_range(r: media.Range) -> bool:
 
 
 def got(x: Exchange) -> bool:
-    """A complete 200 or 206 to a GET."""
-    return x.ask.method == "GET" and x.answer.status in (200, 206) and x.answer.fault is None
+    """A complete 200 or 206 to a GET, and no mere range of it."""
+    whole = x.answer.status in (200, 206) and x.answer.fault is None and not x.answer.ranged
+    return x.ask.method == "GET" and whole
 
 
 def pieces(answer: Answer) -> list[Piece]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.exchange import Answer, Ask, Exchange
 from harness.past import SOP_INSTANCE
-from harness.rule import DOOR, SHALL_NOT, Door, Finding, rule, undetected
+from harness.rule import DOOR, SHALL_NOT, Door, Finding, rule
 from harness.wire.part10 import Reading
 from suites.web.retrieve.asked_frames import geometry, pixels
 from suites.web.retrieve.bend import files_changed, parts_changed, with_accept
@@ -62,11 +62,11 @@ def _silent(x: Exchange) -> bool:
 )
 def default_transfer_syntax(x: Exchange) -> Iterator[Finding]:
     for piece, reading in files(x.answer):
-        if reading.transfer_syntax not in ("", EXPLICIT_LE) and not _excused(x, reading):
+        if reading.transfer_syntax not in ("", EXPLICIT_LE) and not excused(x, reading):
             yield Finding(reading.transfer_syntax, EXPLICIT_LE, f"{piece.where} (0002,0010)")
 
 
-def _excused(x: Exchange, reading: Reading) -> bool:
+def excused(x: Exchange, reading: Reading) -> bool:
     """Only a lossy form is there, or the pixels would not fit a native value field (8.7.3.4 Note 2)."""
     kept = past_of(x).get(reading.dataset.text(SOP_INSTANCE))
     if reading.transfer_syntax in LOSSY and (kept is None or kept.transfer_syntax in LOSSY):
@@ -247,9 +247,3 @@ def parts_are_octets(x: Exchange) -> Answer | None:
 def web_page(x: Exchange) -> Answer | None:
     """Instances are called text/html."""
     return x.answer.but(type="text/html") if x.kind == INSTANCES and x.answer.ok else None
-
-
-undetected("M-WA-19", why="WADO-URI is another service, not built yet")
-undetected("M-WA-21", why="WADO-URI is another service, not built yet")
-undetected("M-WA-22", why="WADO-URI is another service, not built yet")
-undetected("M-WA-26", why="rendered resources are not simulated yet")

@@ -35,7 +35,7 @@ def edited(x: Exchange, change: Callable[[Rows], Rows | None], *resources: str) 
 def relisted(answer: Answer, change: Callable[[Rows], Rows | None]) -> Answer | None:
     if answer.status != 200 or answer.type != "application/dicom+json":
         return None
-    found = json.loads(answer.body.bytes())
+    found = json.loads(answer.payload.bytes())
     changed = change([dict(row) for row in found]) if found else None
     if changed is None or changed == found:
         return None

@@ -92,7 +92,7 @@ def sends_a_single_match_bare(x: Exchange) -> Answer | None:
     """One match alone is sent as an object, not in an array."""
     if not searches(x.ask) or x.answer.type != "application/dicom+json" or x.answer.status != 200:
         return None
-    held = json.loads(x.answer.body.bytes())
+    held = json.loads(x.answer.payload.bytes())
     return x.answer.but(body=json.dumps(held[0]).encode()) if len(held) == 1 else None
 
 

@@ -296,61 +296,6 @@ def takes_any_text_for_a_date(ask: Ask, door: Door) -> Answer:
 
 
 @rule(
-    "search.never-falls-over",
-    cites="PS3.18 10.6.3.1; 8.5",
-    verifies="PS3.18-10.6.3.1-2",
-    on="web.search",
-    when=lambda x: x.answer.status not in ACCESS,
-    says="Whatever a search asks, in whatever form, it is no internal error: what is wrong with it is 4xx.",
-)
-def never_falls_over(x: Exchange) -> Iterator[Finding]:
-    if x.answer.status >= 500 and x.answer.status not in (501, 503, 505):
-        yield Finding(x.answer.line, "a success, or 4xx that tells what is wrong", f"GET {x.ask.target}")
-
-
-@never_falls_over.mutant(defects="M-QI-24")
-def falls_over_a_trailing_ampersand(x: Exchange) -> Answer | None:
-    """An empty parameter at the end is answered 500."""
-    empty = x.ask.query.present and x.ask.query.raw[-1:] in ("", "&", "=")
-    return _refused(x, 500) if empty else None
-
-
-@never_falls_over.mutant(defects="M-QI-34")
-def falls_over_brackets(x: Exchange) -> Answer | None:
-    """A value with a bracket or a quotation mark is answered 500."""
-    return _refused(x, 500) if any(set(p.value) & set('()<>{}"') for p in x.ask.query.parameters) else None
-
-
-@rule(
-    "search.payload-headers",
-    cites="PS3.18 10.6.3.2; Table 10.6.3-2",
-    verifies="PS3.18-10.6.3.2-1",
-    on="web.search",
-    when=lambda x: bool(x.answer.body) and x.answer.version.startswith("HTTP/1"),
-    says="A payload comes with its media type, and with its length unless a transfer encoding is applied.",
-)
-def payload_headers(x: Exchange) -> Iterator[Finding]:
-    headers = x.answer.headers
-    if "content-type" not in headers:
-        yield Finding("no Content-Type", "the media type of the payload", "header fields")
-    if "content-length" not in headers and "transfer-encoding" not in headers:
-        yield Finding("neither", "Content-Length or Transfer-Encoding", "header fields")
-
-
-@payload_headers.mutant
-def matches_have_no_media_type(x: Exchange) -> Answer | None:
-    """Matches come without Content-Type."""
-    return x.answer.but(headers=x.answer.headers.but("content-type", None)) if searches(x.ask) else None
-
-
-@payload_headers.mutant
-def matches_have_no_length(x: Exchange) -> Answer | None:
-    """Matches come with neither length nor transfer encoding, up to the end of the connection."""
-    headers = x.answer.headers.but("content-length", None).but("transfer-encoding", None)
-    return x.answer.but(headers=headers) if searches(x.ask) and x.answer.body else None
-
-
-@rule(
     "search.narrow-is-not-too-broad",
     cites="PS3.18 10.6.3.1",
     verifies="PS3.18-10.6.3.1-3",

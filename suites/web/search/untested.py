@@ -7,17 +7,9 @@ from __future__ import annotations
 
 from harness.rule import undetected, untested
 
-USER_AGENT = "binds the user agent; judged once requests of clients are observed"
 LOOSE = "PS3.4 C.2.2.2.1.1 leaves case and accents of names to the server, and nothing declares its choice to us"
 
-untested("PS3.18-8.3.4.1-1", why=USER_AGENT)
-untested("PS3.18-8.3.4.1-3", why="a backslash between UIDs belongs to DIMSE; a server may take it or not")
-untested("PS3.18-8.3.4.1-4", why=USER_AGENT)
-untested("PS3.18-8.3.4.3-2", why=USER_AGENT)
-untested("PS3.18-8.3.4.3-4", why=USER_AGENT)
-untested("PS3.18-10.6.1.2.1-1", why=USER_AGENT)
 untested("PS3.18-10.6.1.2.4-1", why="repository queries are optional, and no probe sends one yet")
-untested("PS3.18-10.6.3.3.3-3", why="Available Transfer Syntax UID is optional; retrieving in each is not tried yet")
 untested("PS3.18-10.6.5-1", why="a matter of the conformance statement, which is read beside the run")
 
 undetected("M-QI-35", why=LOOSE)

@@ -81,7 +81,7 @@ def retrieve_url_own(x: Exchange) -> Iterator[Finding]:
             yield Finding(url, "/".join(f"{name}/{uid or '{uid}'}" for name, uid in wanted), where)
         elif not absolute:
             yield Finding(url, "an absolute URL", where, warn=True)
-        elif _elsewhere(url, x.ask.base):
+        elif _elsewhere(url, x.ask.base) and x.leads_away(url):
             # legal, but a server behind a proxy that tells its inner name looks just like this
             yield Finding(url, f"a URL that works for those who ask {x.ask.base}", where, warn=True)
         if len(texts(row, URL)) > 1:

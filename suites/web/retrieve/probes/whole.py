@@ -12,11 +12,12 @@ from harness.rule import probe
 from harness.talk.conversation import DICOM, JSON, OCTETS, XML, Web
 from suites.web.retrieve.bulkdata import absolute, references
 from suites.web.retrieve.probes.choice import absent_uid, bulky, by_syntax, differing, instances, path, studies
-from suites.web.retrieve.reading import datasets, pieces
+from suites.web.retrieve.reading import EXPLICIT_LE, datasets, pieces
 
 SINGLE = "application/dicom"
 EXPLICIT = f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.1"
 ANY = f"{DICOM}; transfer-syntax=*"
+RLE, JPEG, JPEG_2000 = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90"
 HELD = {"held": True}  # the target holds it: we loaded it, or the target showed it
 
 
@@ -56,6 +57,17 @@ def whole_instances(web: Web) -> None:
         web.get(path(instance), SINGLE, facts=HELD)
     for instance in web.holding.instances[:1]:
         web.get(path(instance), "*/*", facts=HELD)
+
+
+@probe("retrieve.recoded", provokes=("web.retrieve.instances", "web.retrieve.frames"))
+def recoded(web: Web) -> None:
+    """Images that differ, in compressed transfer syntaxes that they were not stored in, whole and by frame."""
+    native = [e for e in web.holding.instances if e.frames and e.transfer_syntax in ("", EXPLICIT_LE)]
+    for image in differing(native, lambda e: (e.attribute("00280002"), e.attribute("00280100"), e.frames > 1), 4):
+        for syntax in (RLE, JPEG_2000, JPEG):
+            web.get(path(image), f"{DICOM}; transfer-syntax={syntax}")
+        for name in ("image/dicom-rle", "image/jp2"):
+            web.get(path(image, f"/frames/{image.frames}"), f'multipart/related; type="{name}"')
 
 
 @probe("retrieve.metadata", provokes=("web.retrieve.metadata",))
