@@ -21,15 +21,16 @@ from typing import Any
 import suites
 from dicomproof import __version__, bounds
 from dicomproof.run import Result, UsageError, select
+from harness.captures import Capture
 from harness.clock import Deadline
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
 from harness.exchange import Ask, Exchange
-from harness.files import Found, Taken, Unread, Walk, parts, shown, take
+from harness.files import CAPTURE, Found, Taken, Unread, Walk, parts, shown, take
 from harness.judge import Judge, Met
 from harness.record import Record
 from harness.rule import Catalogue, Rule
 from harness.verdict import Exit, Verdict, exit_code
-from harness.wire import remember
+from harness.wire import remember, sniff
 
 BUDGET = 60.0  # seconds for one file
 MEMORY = 1 << 30  # octets
@@ -50,13 +51,17 @@ class Events:
 
 @dataclass
 class Options:
-    """What the command line asks of a reading. `jobs`: files that are fetched and copied at the same time."""
+    """What the command line asks of a reading. `jobs`: files that are fetched and copied at the same time.
+
+    `base`: the Base URI, or its path, of the services that captures show; found from their URLs by default.
+    """
 
     out: Path
     only: str = ""
     edition: str = ""
     jobs: int = 1
     command: str = ""
+    base: str = ""
 
 
 def read(paths: Sequence[Path], options: Options, events: Events | None = None) -> Result:
@@ -70,10 +75,24 @@ def read(paths: Sequence[Path], options: Options, events: Events | None = None) 
     if why := unknown_edition(edition):
         raise UsageError(why)
     catalogue = suites.load()
-    rules = select(catalogue, options.only, ("file",))
+    rules = _rules(catalogue, options.only, paths)
     record = Record(options.out)
     with contextlib.closing(record):
         return _Reading(paths, options, events or Events(), catalogue, rules, edition, record).whole()
+
+
+def _rules(catalogue: Catalogue, only: str, paths: Sequence[Path]) -> Sequence[Rule[Any]]:
+    """What can be judged in files, and in captures among them; UsageError when nothing can."""
+    rules = select(catalogue, only, ("file", "web"))
+    if not any(_of_files(rule) for rule in rules) and not any(
+        isinstance(met, Found) and sniff.claimed(met.name) == sniff.HAR for met in Walk(paths)
+    ):
+        return select(catalogue, only, ("file",))
+    return rules
+
+
+def _of_files(rule: Rule[Any]) -> bool:
+    return any(kind.partition(".")[0] == "file" for kind in rule.on.split("|"))
 
 
 def exchange_of(taken: Taken, seq: int) -> Exchange:
@@ -97,6 +116,9 @@ class _Reading:
     record: Record
     unread: Counter[tuple[str, bool]] = field(default_factory=Counter)
     files: int = 0
+    others: Counter[str] = field(default_factory=Counter)  # entries of captures that are not judged, by the reason
+    entries: int = 0  # of captures, that are
+    captures: int = 0
     broken: list[str] = field(default_factory=list)  # rules that broke, until they are noted
     names: dict[int, str] = field(default_factory=dict)  # of the files in which something was found
 
@@ -129,7 +151,7 @@ class _Reading:
             started=datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
             edition=self.edition,
             policies={name: self.judge.context.policy(name) for name in POLICIES},
-            target={"word": " ".join(shown(str(p)) for p in self.paths), "base": ""},
+            target={"word": " ".join(shown(str(p)) for p in self.paths), "base": self.options.base},
             waivers=[],
             seed=0,
             nonce="",
@@ -175,6 +197,9 @@ class _Reading:
         self.files += 1
         remember.forget()
         deadline = Deadline.after(BUDGET)
+        if taken.answer.type == sniff.HAR:
+            self._capture(taken, deadline)
+            return
         if not self._judged(taken, deadline) or not taken.answer.type.startswith("multipart/"):
             return
         for part in self._parts(taken, deadline):
@@ -182,6 +207,48 @@ class _Reading:
                 self._left(part)
             else:
                 self._judged(part, deadline)
+
+    def _capture(self, taken: Taken, deadline: Deadline) -> None:
+        """What a browser recorded: each entry is an exchange, and has the time of a file."""
+        self.captures += 1
+        self.record.note("capture", taken.name)
+        capture = Capture(taken.name, self.options.base)
+        found = self._entries(taken, capture, deadline)
+        while True:
+            x = next(found, None)
+            if x is None:
+                break
+            if isinstance(x, Unread):
+                self._left(x)
+                continue
+            self.entries += 1
+            x = self.record.exchange(x.but(seq=self.record.exchanges + 1))
+            self.names[x.seq] = name = f"{taken.name} entry {x.facts['entry']}"
+            deadline.at = Deadline.after(BUDGET).at
+            why, _ = self._ready(x, name, deadline)
+            met, slow = ([], why) if why else self._met(x, name, deadline)
+            if slow:
+                self._left(slow)
+            self.events.file(x, met)
+        self.others += capture.others
+
+    def _entries(self, taken: Taken, capture: Capture, deadline: Deadline) -> Iterator[Exchange | Unread]:
+        """The entries as long as time and memory last; `deadline` begins anew with each of them."""
+        found: Iterator[Exchange | Unread] | None = None
+        while True:
+            try:
+                with bounds.held(deadline.left, MEMORY):
+                    found = found or capture.exchanges(taken.answer.body.read(0, CAPTURE))
+                    x = next(found, None)
+            except (bounds.TooSlow, MemoryError) as why:
+                yield _stopped(taken.name, why, "has entries that are not judged")
+                return
+            except OSError as error:
+                yield Unread(taken.name, "unreadable", f"cannot be read: {error.strerror}")
+                return
+            if x is None:
+                return
+            yield x
 
     def _parts(self, taken: Taken, deadline: Deadline) -> Iterator[Taken | Unread]:
         """The parts of a message, as long as time and memory last."""
@@ -210,7 +277,7 @@ class _Reading:
         if beyond := BOUNDS & codes:
             names = ", ".join(sorted(beyond))
             self._left(Unread(taken.name, "in part", f"goes over a bound of ours ({names}) and is judged in part"))
-        met, why = self._met(x, deadline)
+        met, why = self._met(x, taken.name, deadline)
         if met:
             self.names[x.seq] = taken.name
         if why:
@@ -220,18 +287,23 @@ class _Reading:
 
     def _read(self, x: Exchange, taken: Taken, deadline: Deadline) -> tuple[Unread | None, set[str]]:
         """Why the file cannot be judged, or the codes of all that the readers found in it."""
+        why, codes = self._ready(x, taken.name, deadline)
+        if not why and taken.changed:
+            why = Unread(taken.name, "changed", "changed while it was read")
+        return why, codes
+
+    def _ready(self, x: Exchange, name: str, deadline: Deadline) -> tuple[Unread | None, set[str]]:
+        """The same within bounds, for what cannot change any more."""
         try:
             with bounds.held(deadline.left, MEMORY):
                 why, codes = _read_ahead(x), _codes(x)
         except (bounds.TooSlow, MemoryError) as stopped:
-            return _stopped(taken.name, stopped, "is not judged"), set()
-        if not why and taken.changed:
-            why = Unread(taken.name, "changed", "changed while it was read")
+            return _stopped(name, stopped, "is not judged"), set()
         if not why and deadline.passed:  # where nothing could interrupt it
-            why = _stopped(taken.name, bounds.TooSlow(), "is not judged")
+            why = _stopped(name, bounds.TooSlow(), "is not judged")
         return why, codes
 
-    def _met(self, x: Exchange, deadline: Deadline) -> tuple[Met, Unread | None]:
+    def _met(self, x: Exchange, name: str, deadline: Deadline) -> tuple[Met, Unread | None]:
         """What the rules found, and why they were stopped if they were: what they had found by then stands."""
         why = None
         met: Met = []
@@ -239,8 +311,8 @@ class _Reading:
             with bounds.held(deadline.left, MEMORY):
                 met = self.judge.see(x)
         except (bounds.TooSlow, MemoryError) as stopped:
-            why = _stopped(x.ask.target, stopped, "is judged in part")
-            self.names[x.seq] = x.ask.target
+            why = _stopped(name, stopped, "is judged in part")
+            self.names[x.seq] = name
         x.forget()
         while self.broken:
             self.record.note("error", self.broken.pop(0))
@@ -252,7 +324,8 @@ class _Reading:
         self.events.unread(unread)
 
     def _end(self, reason: str, said: str) -> Result:
-        verdicts = self.judge.finish()
+        # those on services say nothing where no capture was read
+        verdicts = [v for v in self.judge.finish() if self.captures or _of_files(self.catalogue.rules[v.rule])]
         said = " ".join(w for w in (said, self._counted()) if w)
         with contextlib.suppress(OSError):
             for verdict in verdicts:
@@ -264,9 +337,13 @@ class _Reading:
     def _counted(self) -> str:
         """How many files were read and what was not, with the reasons, for people."""
         reasons = ", ".join(f"{count} {kind}" for (kind, _), count in sorted(self.unread.items()))
-        return (
+        said = (
             f"{self.files} files read; {f'{self.unread.total()} not judged: {reasons}' if reasons else 'all judged'}."
         )
+        if self.captures:
+            others = ", ".join(f"{count} {why}" for why, count in sorted(self.others.items()))
+            said += f" {self.entries} entries of captures judged{f'; left out: {others}' if others else ''}."
+        return said
 
     def _code(self, reason: str, verdicts: Sequence[Verdict]) -> Exit:
         """As of a check; a folder of which something was lost is not shown to conform, so that is never 0."""
@@ -307,8 +384,9 @@ def _codes(x: Exchange) -> set[str]:
     return set()
 
 
-def command(paths: Sequence[Path], edition: str) -> str:
+def command(paths: Sequence[Path], edition: str, base: str = "") -> str:
     """The command that reads the same files again for one rule; {rule} stands for its id."""
     words = ["dicomproof", "read", *(str(p) for p in paths), "--only", "{rule}"]
     words += ["--edition", edition] if edition else []
+    words += ["--base", base] if base else []
     return shown(" ".join(shlex.quote(w) if w != "{rule}" else w for w in words))

@@ -3,7 +3,8 @@
 Nothing that is met ends the walk: a file that cannot or must not be read is named with the reason. Bounds: a file up
 to KEPT octets is copied into the record and judged from that copy, so that nobody can change it meanwhile; a larger
 one is judged whole in its place and recorded with its first HEAD octets, marked as truncated. Text is parsed into
-memory as a whole, so JSON and XML are bounded by TEXT octets and MARKS signs that make objects of their own.
+memory as a whole, so JSON and XML are bounded by TEXT octets and MARKS signs that make objects of their own, and a
+capture of a browser by CAPTURE octets.
 Must not know rules, verdicts, or how progress is shown.
 """
 
@@ -25,6 +26,7 @@ from harness.wire import sniff
 KEPT = 64 << 20
 HEAD = 1 << 20
 TEXT = 32 << 20
+CAPTURE = 256 << 20
 MARKS = {sniff.JSON: (b"{", b"[", b","), sniff.XML: (b"<", b"=")}
 MOST_MARKS = 1_000_000
 _NEVER = (
@@ -192,6 +194,8 @@ def _taken(found: Found, handle: int, blobs: Blobs) -> Taken | Unread:
     if isinstance(head, OSError):
         return Unread(found.name, "unreadable", f"cannot be read: {head.strerror}")
     type_ = sniff.shown(head, claim)
+    if sniff.HAR in (type_, claim):
+        return _capture(found, about, type_)
     if type_ == sniff.OTHER and not claim:
         return Unread(found.name, "of another kind", f"is nothing that is judged here: {_beginning(head)}", lost=False)
     if why := _too_much(_pieces(handle), about.st_size, type_):
@@ -199,6 +203,18 @@ def _taken(found: Found, handle: int, blobs: Blobs) -> Taken | Unread:
     if type_ == sniff.MULTIPART and _chunked(head):
         return Unread(found.name, "chunked", "still has its chunked transfer coding; capture the message without it")
     return _copied(found, handle, about, blobs, type_, head)
+
+
+def _capture(found: Found, about: os.stat_result, type_: str) -> Taken | Unread:
+    """A capture, read in its place: it holds credentials, and only what is judged of it goes into the record."""
+    if type_ != sniff.HAR:
+        return Unread(found.name, "no capture", "is called a HAR, and begins like none")
+    if about.st_size > CAPTURE:
+        why = f"is not judged: it has {about.st_size} octets, and a capture is read up to {CAPTURE}"
+        return Unread(found.name, "too large", why)
+    answer = Answer(status=200, reason="read", headers=Headers((("Content-Type", type_),)),
+                    body=Body.file(found.path, about.st_size))  # fmt: skip
+    return Taken(found.name, answer, answer, path=found.path, before=_likeness(about))
 
 
 def _chunked(head: bytes) -> bool:

@@ -11,12 +11,14 @@ from harness.wire import vr
 
 DICOM, JSON, XML = "application/dicom", "application/dicom+json", "application/dicom+xml"
 MULTIPART, OTHER = "multipart/related", "application/octet-stream"
+HAR = "application/x-har+json"  # nobody has registered one
 LOOK = 8 << 10  # octets from the beginning that are looked at
 
 # PS3.10 8.5 speaks of .dcm by RFC 3240; .json and .xml are those of RFC 8259 and RFC 7303.
-_SUFFIXES = {".dcm": DICOM, ".dicom": DICOM, ".dic": DICOM, ".json": JSON, ".xml": XML}
+_SUFFIXES = {".dcm": DICOM, ".dicom": DICOM, ".dic": DICOM, ".json": JSON, ".xml": XML, ".har": HAR}
 _BLANK = b" \t\r\n"
 _JSON = re.compile(rb"\[\s*(?:\{|\]|\Z)|\{\s*(?:\"|\}|\Z)")
+_HAR = re.compile(rb"\{\s*\"log\"\s*:\s*\{")
 _ATTRIBUTE = re.compile(rb"\"[0-9A-Fa-f]{8}\"\s*:\s*\{")
 _FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*:[^\r\n]*\r?\n")
 _FIRST = re.compile(rb"(?:HTTP/[0-9.]+ [0-9]{3}[^\r\n]*|[A-Z]+ [^\r\n ]+ HTTP/[0-9.]+)\r?\n")
@@ -49,6 +51,8 @@ def shown(head: bytes, claim: str = "") -> str:
     if head_of(head) or _DELIMITER.match(head):
         return MULTIPART
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
+    if _HAR.match(text):
+        return HAR
     if _JSON.match(text) and (claim == JSON or _ATTRIBUTE.search(text)):
         return JSON
     if _is_xml(text) and (claim == XML or b"NativeDicomModel" in text):

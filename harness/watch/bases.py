@@ -1,0 +1,42 @@
+"""Knows which of the requests that pass are asked of the services that are watched, and what their Base URI is.
+
+Must not know what is done with the others.
+"""
+
+from __future__ import annotations
+
+from harness.watch.message import Head
+from harness.wire.root import aside, below, root_of, usable
+from harness.wire.uri import classify
+
+
+class Bases:
+    """The Base URI of a request: of the path that was told, or else of the one that its own target shows.
+
+    `root`: the Service Root Path, None when nobody said which. `place` is the authority under which the clients know
+    us, for those that do not tell it themselves.
+    """
+
+    def __init__(self, root: str | None, scheme: str, place: str = "") -> None:
+        self.root = None if root is None else ("/" + root.strip("/")).rstrip("/")
+        self.scheme, self.place = scheme, place
+        self.outside = 0
+
+    def of(self, head: Head | None) -> str | None:
+        """Of a request, or of octets that are none; None for what is asked outside of the services."""
+        if head is None:
+            return f"{self.scheme}://{self.place}{self.root or ''}"
+        method, target, _ = head.words
+        root = None if aside(method, head.headers.get) else self._root(method, target)
+        if root is None:
+            self.outside += 1
+            return None
+        base = f"{self.scheme}://{head.headers.get('host')}{root}"
+        return base if usable(base) else f"{self.scheme}://{self.place}{root}"
+
+    def _root(self, method: str, target: str) -> str | None:
+        if self.root is None:
+            return root_of(method, target)
+        # the URI service has a Base URI of its own (PS3.18 9.1.1)
+        of_uri_service = classify(method, target, f"http://origin{self.root}").kind == "web.uri"
+        return self.root if of_uri_service or below(target, self.root) else None
