@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dicomproof import __version__, catalogue, show
+from dicomproof import __version__, catalogue, show, show_watch
 from dicomproof import read as reading
 from dicomproof.matrix import matrix
 from dicomproof.observe import Options as Observed
@@ -23,6 +23,8 @@ from dicomproof.run import Options, Result, UsageError, check
 from dicomproof.simulate import Options as Simulated
 from dicomproof.simulate import entity
 from dicomproof.simulate import simulate as serve_simulator
+from dicomproof.watch import Options as Watched
+from dicomproof.watch import watch
 from harness.context import DEFAULT_EDITION, EDITIONS
 from harness.record import RecordError
 from harness.target import Target, TargetError, parse
@@ -146,10 +148,15 @@ def read_command(
     only: Annotated[str, ONLY] = "",
     edition: Annotated[str, EDITION] = "",
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Files that are fetched ahead.")] = 1,
+    base: Annotated[
+        str,
+        typer.Option("--base", help="Base URI of the services in a HAR, or its path; found from its URLs by default."),
+    ] = "",
 ) -> None:
-    """Judge files: PS3.10, DICOM JSON, Native DICOM XML, captured multipart messages; nobody is asked anything."""
-    again = reading.command(paths, edition)
-    options = reading.Options(out_, only, edition, jobs, again)
+    """Judge files: PS3.10, DICOM JSON, Native DICOM XML, captured messages, what a browser recorded (HAR); nobody is
+    asked anything."""
+    again = reading.command(paths, edition, base)
+    options = reading.Options(out_, only, edition, jobs, again, base)
     _writable(out_)
     try:
         with show.files(out) as events:
@@ -235,11 +242,14 @@ def simulate_command(
     ] = None,
     mutant: Annotated[list[str] | None, MUTANT] = None,
     edition: Annotated[str, EDITION] = "",
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Coerce the patient of an instance to that of its study, and tell so.")
+    ] = False,
 ) -> None:
     """Serve the reference simulator until Ctrl-C, with or without seeded defects; both doors lead to one archive."""
     place = web if web is not None else "" if dimse else WEB
     options = Simulated(place, dimse or "", peer or (), worklist or (), data, database, mutant or (),
-                        edition or DEFAULT_EDITION)  # fmt: skip
+                        edition or DEFAULT_EDITION, reconcile)  # fmt: skip
     try:
         serve_simulator(out, options)
     except (UsageError, TargetError) as error:
@@ -248,36 +258,98 @@ def simulate_command(
 
 @app.command("observe")
 def observe_command(
-    dimse: Annotated[str, typer.Option("--dimse", help="AET@HOST:PORT where the client finds us.")],
     command: Annotated[
         list[str] | None,
         typer.Argument(
-            help="After --: a command that runs the client, and ends the observation with it; {title}, {host} and "
-            "{port} in its words stand for our address."
+            help="After --: a command that runs the client, and ends the observation with it; {base}, and {title}, "
+            "{host} and {port} of --dimse, in its words stand for our addresses."
         ),
     ] = None,
+    web: Annotated[str, typer.Option("--web", help="HOST:PORT where a DICOMweb client finds us.")] = "",
+    dimse: Annotated[str, typer.Option("--dimse", help="AET@HOST:PORT where a DIMSE client finds us.")] = "",
     out_: Annotated[Path, OUT] = Path("dicomproof-out"),
     seconds: Annotated[
         float | None, typer.Option("--for", min=0.1, help="Seconds that it lasts; until Ctrl-C by default.")
     ] = None,
+    scenario: Annotated[
+        str, typer.Option("--scenario", help="Answers that a client must survive; --scenario list names them.")
+    ] = "",
     only: Annotated[str, ONLY] = "",
     edition: Annotated[str, EDITION] = "",
     peer: Annotated[list[str] | None, PEER] = None,
     worklist: Annotated[list[Path] | None, WORKLIST] = None,
+    load: Annotated[
+        list[Path] | None,
+        typer.Option("--load", help="DICOM files, or folders of them, to serve; synthetic ones by default."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder of the archive that is served; a temporary one by default.")
     ] = None,
     mutant: Annotated[list[str] | None, MUTANT] = None,
 ) -> None:
     """Judge a client: serve it with our simulator, record what it says, and judge that."""
-    again = shlex.join(["dicomproof", "observe", "--dimse", dimse, "--only"]) + " {rule}"
+    if scenario == "list":
+        show.scenarios(out)
+        return
+    places = [w for pair in (("--web", web), ("--dimse", dimse), ("--scenario", scenario)) if pair[1] for w in pair]
+    again = shlex.join(["dicomproof", "observe", *places, "--only"]) + " {rule}"
     again += f" -- {shlex.join(command)}" if command else ""
     _writable(out_)
     try:
         with show.clients(out) as events:
-            options = Observed(out_, entity(dimse), command or (), seconds, only, edition or DEFAULT_EDITION,
-                               [entity(p) for p in peer or ()], worklist or (), data, mutant or (), again)  # fmt: skip
+            options = Observed(out_, entity(dimse) if dimse else None, command or (), seconds, only,
+                               edition or DEFAULT_EDITION, [entity(p) for p in peer or ()], worklist or (), data,
+                               mutant or (), again, web, scenario, load or ())  # fmt: skip
             result = observe(options, events)
+    except UsageError as error:
+        raise stop(Exit.USAGE, str(error)) from None
+    _conclude(result, again)
+
+
+@app.command("watch")
+def watch_command(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="After --: a command that runs the client, and ends the watching with it; {base}, and {title}, {host} "
+            "and {port} in its words stand for our addresses."
+        ),
+    ] = None,
+    web: Annotated[str, typer.Option("--web", help="Base URI of the server: http:// or https://.")] = "",
+    listen: Annotated[str, typer.Option("--listen", help="HOST:PORT where its clients find us.")] = WEB,
+    base: Annotated[
+        str | None, typer.Option("--base", help="Path of the services, when it is not the one in --web.")
+    ] = None,
+    dimse: Annotated[str, typer.Option("--dimse", help="AET@HOST:PORT of the acceptor.")] = "",
+    listen_dimse: Annotated[
+        str, typer.Option("--listen-dimse", help="HOST:PORT where those who call it find us.")
+    ] = "127.0.0.1:11112",
+    out_: Annotated[Path, OUT] = Path("dicomproof-out"),
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0.1, help="Seconds that it lasts; until Ctrl-C by default.")
+    ] = None,
+    only: Annotated[str, ONLY] = "",
+    edition: Annotated[str, EDITION] = "",
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="PEM file for TLS with the clients of --web.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Its key, when that is in another file.")] = None,
+    ca: Annotated[
+        Path | None, typer.Option("--ca", help="Authorities to trust for an https:// server; the system's by default.")
+    ] = None,
+) -> None:
+    """Judge two products: stand between them without changing an octet, record what both say, and judge that."""
+    told = [("--web", web), ("--listen", listen if web else ""), ("--base", base or ""), ("--dimse", dimse),
+            ("--listen-dimse", listen_dimse if dimse else "")]  # fmt: skip
+    again = shlex.join(["dicomproof", "watch", *(w for pair in told if pair[1] for w in pair), "--only"]) + " {rule}"
+    again += f" -- {shlex.join(command)}" if command else ""
+    _writable(out_)
+    try:
+        with show_watch.watching(out) as events:
+            options = Watched(out_, web, listen, base, certificate, key, ca, entity(dimse) if dimse else None,
+                              listen_dimse, command or (), seconds, only, edition or DEFAULT_EDITION, again,
+                              apart=True)  # fmt: skip
+            result = watch(options, events)
     except UsageError as error:
         raise stop(Exit.USAGE, str(error)) from None
     _conclude(result, again)

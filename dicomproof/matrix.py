@@ -1,8 +1,8 @@
 """Knows how the mutant matrix is run: each mutant does its work, and its rule must turn red.
 
-A mutant of the answer, of a message or of a PDU acts where it leaves, so it is tried on what one unbroken run recorded
-(fast); a mutant of the door or of the octets is served and checked by the probes of its rule. `at_the_door` serves
-every one of them.
+A mutant of the answer, the question, a message or a PDU acts where it leaves, so it is tried on what one unbroken run
+recorded (fast); a mutant of the door or of the octets is served and checked by the probes of its rule. `at_the_door`
+serves every one of them but those of questions.
 Must not know particular rules or mutants.
 """
 
@@ -20,6 +20,7 @@ from rich.console import Console
 import suites
 from dicomproof.read import Options as ReadOptions
 from dicomproof.read import read as read_files
+from dicomproof.reask import Tried, tried
 from dicomproof.retell import retold
 from dicomproof.run import Options, check
 from dicomproof.sims import doors_of
@@ -107,7 +108,17 @@ class Answers:
             return self._told_again(mutant, rule, edition)
         exchanges = self.read() if rule.service == "file" else self.of(edition)
         past = self.pasts.get(edition, Past())
-        changed = 0
+        if mutant.at is At.ASK:
+            return _asked(mutant, tried(mutant, rule, exchanges, edition, past))
+        row = self._answered(mutant, rule, exchanges, past)
+        if row.killed and rule.who is Role.BOTH and rule.over is Exchange and rule.service != "file":
+            # what spoils either side's message is tried on both
+            asked = tried(mutant, rule, exchanges, edition, past)
+            return _asked(mutant, asked) if asked.changed else row
+        return row
+
+    def _answered(self, mutant: Mutant, rule: Rule[Any], exchanges: Sequence[Exchange], past: Past) -> Row:
+        edition, changed = edition_for(rule), 0
         for group in _subjects(rule, exchanges):
             broken = [_broken(mutant, x) for x in group]
             if all(new is old for new, old in zip(broken, group, strict=True)):
@@ -142,6 +153,11 @@ class Answers:
         return Row(mutant.id, mutant.rule, False, why=why)
 
 
+def _asked(mutant: Mutant, outcome: Tried) -> Row:
+    why = f"survived in {outcome.changed} changed questions" if outcome.changed else "changed nothing that was asked"
+    return Row(mutant.id, mutant.rule, outcome.killed, why="" if outcome.killed else why)
+
+
 @dataclass(frozen=True)
 class Spoken:
     """An association of the unbroken run, with the name of its journey and the kinds of its operations apart."""
@@ -157,7 +173,7 @@ class Spoken:
 
 def _spoken(rule: Rule[Any], associations: Sequence[Spoken]) -> Iterator[list[Association]]:
     """What the rule judges: single associations, also for their operations, or whole journeys."""
-    yield from ([make()] for make in rule.examples)
+    yield from ([made] for make in rule.examples if isinstance(made := make(), Association))
     if rule.over is not Journey:
         wanted = (s for s in associations if rule.over is Association or any(map(rule.applies_to, s.kinds)))
         yield from ([s.association] for s in wanted)
@@ -213,7 +229,7 @@ def served(mutant: Mutant, whole: bool = False) -> Row:
     """
     rule = suites.load().rules[mutant.rule]
     with scratch() as folder:
-        if rule.service == "file" or rule.who in (Role.REQUESTOR, Role.SCU):
+        if rule.service == "file" or rule.who in (Role.REQUESTOR, Role.SCU, Role.USER_AGENT) or mutant.at is At.ASK:
             return Answers(folder).tried(mutant)
         target = Target(f"sim:mutant={mutant.id}", simulator="mutant", which=mutant.id, deadline=3.0)
         only, until = ("", "") if whole else (mutant.rule, mutant.rule)

@@ -10,13 +10,15 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import suites
-from dicomproof.run import Result, UsageError, select
+from dicomproof.run import Result, UsageError, answering, select
 from harness.association import Evidence
 from harness.context import Context, unknown_edition
 from harness.judge import Judge, judge_all
 from harness.record import Record, Run, evidence_json, read
+from harness.rule import Catalogue, Rule
 from harness.target import sides
 from harness.verdict import Waiver, exit_code
 
@@ -39,8 +41,9 @@ def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
     judge = Judge(
         catalogue,
         Context(edition=edition, policies=dict(run.header["policies"]), claims=_claims(run) or frozenset()),
-        select(catalogue, only, _about(run)),
+        _rules(run, catalogue, only),
         claims=_claims(run),
+        absent=_absent(run),
         waivers=[Waiver.from_json(w) for w in run.header["waivers"]],
         today=datetime.datetime.fromisoformat(run.header["started"]).date(),
         grounded=run.header["mode"] == "ask",
@@ -55,10 +58,17 @@ def rejudge(path: Path, out: Path | None, only: str, edition: str) -> Result:
     return Result(exit_code(verdicts, not run.header["read_only"]), verdicts, "", folder)
 
 
+def _rules(run: Run, catalogue: Catalogue, only: str) -> list[Rule[Any]]:
+    """The rules asked for; of a run in which we asked, those that bind who answered."""
+    chosen = select(catalogue, only, _about(run))
+    return answering(chosen) if run.header["mode"] == "ask" else chosen
+
+
 def _about(run: Run) -> frozenset[str]:
     """The first words of the kinds of evidence that the record can hold."""
     if run.header["mode"] == "read":
-        return frozenset({"file"})
+        captured = any(note["about"] == "capture" for note in run.notes)
+        return frozenset({"file", "web"} if captured else {"file"})
     target = run.header["target"]
     return sides(target.get("base"), target.get("dimse"))
 
@@ -76,6 +86,12 @@ def _copied(run: Run, record: Record) -> Iterator[Evidence | str]:
 def _claims(run: Run) -> frozenset[str] | None:
     claims = run.header["target"].get("claims")
     return None if claims is None else frozenset(claims)
+
+
+def _absent(run: Run) -> frozenset[str]:
+    """Services that nothing said the target has; see `Target.absent`."""
+    asked = run.header["mode"] == "ask"
+    return frozenset({"uri"}) if asked and not run.header["target"].get("uri_service") else frozenset()
 
 
 def _share(old: Path, new: Path) -> None:

@@ -80,7 +80,7 @@ class Result:
 def check(target: Target, options: Options, events: Events | None = None) -> Result:
     """Ask the target, judge, record. UsageError for a wrong option; never raises for what the target does."""
     catalogue = suites.load()
-    rules = select(catalogue, options.only, doors(target, catalogue))
+    rules = answering(select(catalogue, options.only, doors(target, catalogue)))
     edition = options.edition or target.edition or DEFAULT_EDITION
     if why := unknown_edition(edition):
         raise UsageError(why)
@@ -110,8 +110,9 @@ def made_desk(target: Target, options: Options, edition: str, today: datetime.da
         judge = Judge(
             catalogue,
             Context(edition=edition, policies=dict(target.policies), claims=target.claims or frozenset()),
-            select(catalogue, options.only, doors(target, catalogue)),
+            answering(select(catalogue, options.only, doors(target, catalogue))),
             claims=target.claims,
+            absent=target.absent,
             waivers=target.waivers,
             today=today,
             on_error=lambda rule, text: record.note("error", f"{rule}\n{text}"),
@@ -156,6 +157,14 @@ def select(catalogue: Catalogue, only: str, about: Collection[str] = ("web",)) -
     carrying = [replace(r, due=False) for r in possible if r.id in ids and r not in chosen]
     # who is asked need not ask anybody: only now and then (C-MOVE, reports) the target is the one that these bind
     return [replace(r, due=False) if r.who in (Role.REQUESTOR, Role.SCU) else r for r in chosen] + carrying
+
+
+def answering(rules: Sequence[Rule[Any]]) -> list[Rule[Any]]:
+    """Those that can bind whom we ask on the web: the user agent is us. UsageError when none is left."""
+    found = [r for r in rules if r.who is not Role.USER_AGENT]
+    if not found:
+        raise UsageError("These rules bind user agents; `dicomproof observe --web` judges a client by them.")
+    return found
 
 
 class _Run:
@@ -205,6 +214,7 @@ class _Run:
             patience=self.target.deadline,
             edition=self.edition,
             until=self.options.until,
+            uri_service=self.voices.standing.uri_service,
             corpus=[] if self.read_only else list(_prepared(self.options.seed, self.nonce)),
         )
 

@@ -18,13 +18,13 @@ from rich.table import Table
 from dicomproof import read
 from dicomproof.observe import Events as Observed
 from harness.association import Association, Evidence
-from harness.entity import Entity
 from harness.exchange import Exchange
 from harness.files import Unread
 from harness.judge import Met
 from harness.rule import Probe
 from harness.session import Events
 from harness.verdict import Outcome, Verdict
+from simulators.scenarios import names
 
 STYLE = {
     Outcome.ERROR: "bold magenta",
@@ -120,19 +120,46 @@ def files(console: Console) -> Iterator[read.Events]:
 
 @contextlib.contextmanager
 def clients(console: Console) -> Iterator[Observed]:
-    """Events of an observation: a line when it begins, and one for each association that is over."""
+    """Events of an observation: a line when it begins, and one for each association or exchange that is over."""
+    counts: Counter[str] = Counter()
 
-    def serving(entity: Entity) -> None:
-        console.print(f"Serving at {entity.url}; Ctrl-C ends the observation.", markup=False, highlight=False)
+    def plainly(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def over(a: Association, met: Met) -> None:
+    def serving(places: Sequence[str], holds: str) -> None:
+        told = f", {holds}" if holds else ""
+        plainly(f"Serving at {' and '.join(places)}{told}; Ctrl-C ends the observation.")
+
+    def over(x: Evidence, met: Met) -> None:
         red = sorted({rule for rule, finding in met if not finding.warn})
-        names = ", ".join(dict.fromkeys(o.request.name for o in a.operations)) or "no message"
-        said = f"; red: {', '.join(red)}" if red else ""
-        console.print(f"{a.called}: {names}, {a.ending}{said}", markup=False, highlight=False, soft_wrap=True)
-        a.forget()
+        counts["said"] += 1
+        if red or counts["said"] <= EVERY:
+            told = f"; red: {', '.join(red)}" if red else ""
+            plainly(f"{x.called}: {said_in(x)}{told}")
+        if not red and counts["said"] == EVERY + 1:
+            plainly("… from here on only what is red is shown.")
+        x.forget()
 
     yield Observed(serving, over)
+
+
+def said_in(x: Evidence) -> str:
+    """What was said in one exchange or association, in a line."""
+    if isinstance(x, Association):
+        names = ", ".join(dict.fromkeys(o.request.name for o in x.operations)) or "no message"
+        return f"{names}, {x.ending}"
+    asked = x.ask.line if x.ask.method else "octets that are no request"
+    return f"{asked if len(asked) < 160 else f'{asked[:160]}…'}, {x.answer.line}"
+
+
+def scenarios(console: Console) -> None:
+    """The scenarios that can be played to a client."""
+    table = Table(title="Scenarios of observe --web", title_justify="left")
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("what it does")
+    for name, says in names().items():
+        table.add_row(name, escape(says))
+    console.print(table)
 
 
 Kind = tuple[str, Callable[[Verdict], str]]

@@ -29,6 +29,7 @@ from simulators.dimse.serve import serve as serve_dimse
 from simulators.dimse.visit import Mutation, Serve
 from simulators.line import Served
 from simulators.serve import serve
+from simulators.web.service import URI_SERVICE
 
 # What a test tool must not be fooled or stopped by; `sim:control=NAME`.
 CONTROLS: dict[str, Callable[[], contextlib.AbstractContextManager[Served]]] = {
@@ -51,10 +52,14 @@ Mutate = Callable[[Ask, Callable[[Ask], Answer]], Answer]
 
 @dataclass(frozen=True)
 class Standing:
-    """Where the target can be asked: the Base URI of its web services and its DIMSE side, '' and None without."""
+    """Where the target can be asked: the Base URI of its web services and its DIMSE side, '' and None without.
+
+    `uri_service`: the Base URI of the URI service, '' where nobody says that there is one.
+    """
 
     base: str = ""
     dimse: Dimse | None = None
+    uri_service: str = ""
 
 
 @contextlib.contextmanager
@@ -62,7 +67,7 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
              called_back: Entity | None = None) -> Iterator[Standing]:  # fmt: skip
     """The simulator that the target names, served in here, or the product. `called_back`: us, as it is to know us."""
     if not target.simulator:
-        yield Standing(target.base, target.dimse)
+        yield Standing(target.base, target.dimse, target.uri_service)
         return
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
@@ -81,7 +86,7 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
             base = stack.enter_context(broken(archive, mutant if spoilt == "web" else None, edition))
         if "dimse" in served:
             dimse = stack.enter_context(_dimse(archive, mutant if spoilt == "dimse" else None, called_back))
-        yield Standing(base, dimse)
+        yield Standing(base, dimse, base and base + URI_SERVICE)
 
 
 def doors_of(rule: Rule[Any]) -> frozenset[str]:
@@ -106,7 +111,7 @@ def _control(name: str) -> Iterator[Standing]:
     side, _, which = name.partition("-")
     if name in CONTROLS:
         with CONTROLS[name]() as control:
-            yield Standing(control.url)
+            yield Standing(control.url, uri_service=control.url + URI_SERVICE)
     elif side == "dimse" and which in dimse_controls.CONTROLS:
         with dimse_controls.CONTROLS[which]() as entity:
             yield Standing(dimse=Dimse(entity))

@@ -6,10 +6,8 @@ Must not know what it answers.
 from __future__ import annotations
 
 import contextlib
-import signal
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from rich.console import Console
 import suites
 from dicomproof.run import UsageError
 from dicomproof.sims import Mutate, dimse_mutation, door_of, mutation
+from dicomproof.until import until
 from harness.context import DEFAULT_EDITION, unknown_edition
 from harness.entity import Entity, EntityError
 from harness.entity import parse as parse_entity
@@ -43,16 +42,18 @@ class Options:
     database: str | None = None
     mutants: Sequence[str] = ()
     edition: str = DEFAULT_EDITION
+    reconcile: bool = False
 
 
 def simulate(console: Console, options: Options) -> None:
     """Serve until interrupted. UsageError for an address, mutant or edition that does not exist."""
     if why := unknown_edition(options.edition):
         raise UsageError(why)
-    mutants = chosen(options.mutants)
+    doors = [word for word, there in (("web", options.web), ("dimse", options.dimse)) if there]
+    mutants = chosen(options.mutants, doors)
     with contextlib.ExitStack() as stack:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
-        archive = stack.enter_context(contextlib.closing(Archive(folder, options.database)))
+        archive = stack.enter_context(contextlib.closing(Archive(folder, options.database, options.reconcile)))
         doors = []
         if options.web:
             doors.append(f"DICOMweb at {stack.enter_context(_web(archive, options, mutants))}")
@@ -62,7 +63,7 @@ def simulate(console: Console, options: Options) -> None:
         broken = f", with {len(mutants)} seeded defects" if mutants else ""
         text = f"{', '.join(doors)}, edition {options.edition}{broken}, data in {kept}. Ctrl-C stops it."
         console.print(text, highlight=False, soft_wrap=True)
-        _until_stopped()
+        until((), None, {}, {})
         console.print("Stopped.", highlight=False)
 
 
@@ -107,14 +108,6 @@ def schedule(served: Served, files: Sequence[Path]) -> None:
             raise UsageError(f"{path} holds no worklist items: {error}. Give DICOM files or DICOM JSON.") from None
 
 
-def _until_stopped() -> None:
-    """Wait for Ctrl-C or a request to terminate."""
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
-    stop.wait()
-
-
 def address(text: str) -> tuple[str, int]:
     """HOST:PORT, :PORT or PORT."""
     host, _, port = text.rpartition(":")
@@ -131,13 +124,22 @@ def entity(text: str) -> Entity:
         raise UsageError(str(error)) from None
 
 
-def chosen(ids: Sequence[str]) -> list[Mutant]:
-    """The mutants of these ids."""
+def chosen(ids: Sequence[str], doors: Collection[str]) -> list[Mutant]:
+    """The mutants of these ids; UsageError for one that does not exist or that none of these doors can be served
+    with."""
     catalogue = suites.load()
-    unknown = [i for i in ids if i not in catalogue.mutants]
-    if unknown:
-        raise UsageError(f"There is no mutant {unknown[0]!r}; `dicomproof mutants` lists them.")
-    return [catalogue.mutants[i] for i in ids]
+    found = []
+    for id in ids:
+        mutant = catalogue.mutants.get(id)
+        if mutant is None:
+            raise UsageError(f"There is no mutant {id!r}; `dicomproof mutants` lists them.")
+        if mutant.at is At.ASK:
+            raise UsageError(f"The mutant {id} is one of clients; nothing can be served with it.")
+        at = door_of(mutant, catalogue.rules[mutant.rule])
+        if at not in doors:
+            raise UsageError(f"The mutant {id} is one of the {at or 'file'} side, which is not served here.")
+        found.append(mutant)
+    return found
 
 
 def broken_by(mutants: Sequence[Mutant]) -> tuple[Mutate | None, Callable[[bytes], bytes] | None]:
@@ -151,6 +153,11 @@ def broken_by(mutants: Sequence[Mutant]) -> tuple[Mutate | None, Callable[[bytes
         return octets
 
     return (_chained(doors) if doors else None), (wire if wires else None)
+
+
+def behind(outer: Mutate, inner: Mutate | None) -> Mutate:
+    """One that answers with another, or with nothing, between it and the door."""
+    return _chained([inner, outer]) if inner else outer
 
 
 def _chained(doors: Sequence[Mutate]) -> Mutate:

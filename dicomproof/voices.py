@@ -54,7 +54,8 @@ class Voices:
     def addresses(self) -> dict[str, str]:
         """Where the target is asked, for the record."""
         dimse = self.standing.dimse
-        return {"base": self.base, **({"dimse": dimse.entity.url} if dimse else {})}
+        told = {"base": self.base, "uri_service": self.standing.uri_service, "dimse": dimse.entity.url if dimse else ""}
+        return {name: place for name, place in told.items() if place or name == "base"}
 
     def knock(self) -> None:
         """Unreachable when no transport connection can be opened to a side of the target."""

@@ -181,7 +181,8 @@ def _body(body: Body) -> tuple[Any, ...]:
 
 def _exchange(x: Exchange) -> tuple[Any, ...]:
     # what is expected, and against what it is judged, is added over there
-    return Exchange, (x.seq, x.ask, x.answer, x.probe, x.journey, x.step, None, dict(x.facts), x.elapsed_ms)
+    about = (x.probe, x.journey, x.step, None, dict(x.facts), x.elapsed_ms, None, x.judged)
+    return Exchange, (x.seq, x.ask, x.answer, *about)
 
 
 _FIELDS: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {

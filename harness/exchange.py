@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from harness.body import EMPTY, Body
 from harness.wire import coding, dicom_json, media, multipart, native_xml, part10, uri
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 # The last word of the kind of a file that was read, by the media type that its content shows.
 _FILES = {"application/dicom": "dicom", "application/dicom+json": "json", "application/dicom+xml": "xml"}
+
+Side = Literal["origin-server", "user-agent"]
+SIDES: tuple[Side, ...] = ("origin-server", "user-agent")
+ANSWERED: frozenset[str] = frozenset({"origin-server"})
 
 FaultKind = Literal[
     "refused",  # no connection could be opened
@@ -133,17 +137,22 @@ class _Message:
         """The body with its Content-Encoding undone; as it came when that cannot be done (RFC 9110 8.4)."""
         return coding.decode(self.body, self.headers.get("content-encoding", ""))
 
+    @property
+    def ranged(self) -> bool:
+        """The body is one or more ranges of a representation, which are no representation themselves (RFC 9110 14)."""
+        return "content-range" in self.headers or self.type == "multipart/byteranges"
+
     @cached_property
     def multipart(self) -> multipart.Reading | None:
-        """The body as multipart/related, or None when Content-Type does not say so."""
-        if not self.type.startswith("multipart/"):
+        """The body as multipart/related, or None when Content-Type does not say so, or there are ranges of it only."""
+        if not self.type.startswith("multipart/") or self.ranged:
             return None
         return multipart.read(self.payload, self.media.parameters.get("boundary", ""))
 
     @cached_property
     def json(self) -> dicom_json.Reading | None:
         """The body as DICOM JSON Model data sets, or None when Content-Type does not say JSON."""
-        if self.type not in ("application/dicom+json", "application/json"):
+        if self.type not in ("application/dicom+json", "application/json") or self.ranged:
             return None
         return dicom_json.read(self.payload)
 
@@ -155,16 +164,30 @@ class _Message:
     @cached_property
     def files(self) -> tuple[part10.Reading, ...]:
         """The PS3.10 files in the body, in order: each part, or the whole, whose type is application/dicom."""
-        if self.type == "application/dicom":
+        if self.type == "application/dicom" and self.body.size and not self.ranged:
             return (part10.read(self.payload),)
         return tuple(part10.read(p.content) for p in self.parts if p.media.type == "application/dicom")
 
     @cached_property
     def documents(self) -> tuple[native_xml.Reading, ...]:
         """The Native DICOM Model documents in the body, in order: each part, or the whole, of application/dicom+xml."""
-        if self.type == "application/dicom+xml":
+        if self.type == "application/dicom+xml" and self.body.size and not self.ranged:
             return (native_xml.read(self.payload),)
         return tuple(native_xml.read(p.content) for p in self.parts if p.media.type == "application/dicom+xml")
+
+    def but(self, **changes: Any) -> Self:
+        """The same with some fields replaced; a new body brings its own Content-Length."""
+        if "type" in changes:
+            headers = changes.pop("headers", self.headers)
+            changes["headers"] = headers.but("content-type", changes.pop("type"))
+        if isinstance(changes.get("body"), bytes):
+            changes["body"] = Body.of(changes["body"])
+        if "body" in changes:
+            headers = changes.get("headers", self.headers)
+            if "content-length" in headers:
+                changes["headers"] = headers.but("content-length", str(changes["body"].size))
+        made: Self = dataclasses.replace(cast(Any, self), **changes)
+        return made
 
     def forget(self) -> None:
         """Drop the cached readings, so that a long record is judged in little memory."""
@@ -202,9 +225,6 @@ class Ask(_Message):
         """The Accept field read strictly (RFC 9110 12.5.1)."""
         return media.read_accept(self.headers.all("accept"))
 
-    def but(self, **changes: Any) -> Ask:
-        return dataclasses.replace(self, **changes)
-
 
 @dataclass(frozen=True)
 class Answer(_Message):
@@ -234,19 +254,6 @@ class Answer(_Message):
     def complete(self) -> bool:
         return bool(self.status) and self.fault is None
 
-    def but(self, **changes: Any) -> Answer:
-        """The same with some fields replaced; a new body brings its own Content-Length."""
-        if "type" in changes:
-            headers = changes.pop("headers", self.headers)
-            changes["headers"] = headers.but("content-type", changes.pop("type"))
-        if isinstance(changes.get("body"), bytes):
-            changes["body"] = Body.of(changes["body"])
-        if "body" in changes:
-            headers = changes.get("headers", self.headers)
-            if "content-length" in headers:
-                changes["headers"] = headers.but("content-length", str(changes["body"].size))
-        return dataclasses.replace(self, **changes)
-
 
 @dataclass(frozen=True)
 class Exchange:
@@ -255,7 +262,8 @@ class Exchange:
     `kind` is the service and resource in dotted form ("web.search.studies"): what rules subscribe to. A file that
     was read without a question is "file.dicom", "file.json", "file.xml", "file.multipart" or "file.other".
     `journey` and `step` name the sequence that a probe made it part of. `expected` is a prediction
-    by an unbroken reference, there only when we loaded the data ourselves.
+    by an unbroken reference, there only when we loaded the data ourselves. `judged` are the sides under test: who
+    answered, who asked, or both; the other one is us. `side` is whose message a demand on both looks at just now.
     """
 
     seq: int
@@ -268,6 +276,8 @@ class Exchange:
     facts: Mapping[str, Any] = field(default_factory=dict)
     elapsed_ms: int = 0
     context: Context | None = field(default=None, compare=False, repr=False)
+    judged: frozenset[str] = ANSWERED
+    side: Side = "origin-server"
 
     @property
     def kind(self) -> str:
@@ -283,13 +293,16 @@ class Exchange:
 
     @property
     def complete(self) -> bool:
-        """A whole answer came."""
-        return self.answer.complete
+        """The message that is looked at came whole; an answer is one to a question of which all is known."""
+        whole = not self.ask.body.truncated
+        return whole if self.side == "user-agent" else whole and self.answer.complete
 
     @property
     def fault(self) -> str:
-        """Why no whole answer came, '' when it did."""
-        return str(self.answer.fault) if self.answer.fault else ""
+        """Why the message that is looked at did not come whole, '' when it did."""
+        if self.side == "origin-server" and self.answer.fault:
+            return str(self.answer.fault)
+        return "the payload of the request is cut" if self.ask.body.truncated else ""
 
     @property
     def size(self) -> int:
@@ -300,9 +313,28 @@ class Exchange:
     def called(self) -> str:
         return f"exchange {self.seq}"
 
+    def leads_away(self, url: str, scheme: bool = True) -> bool:
+        """Whether an absolute URL names another server than the one that was asked, by any name it was asked by.
+
+        Where we stood between the two it has one name more, which `facts` tell: its own.
+        """
+        base = self.ask.base
+        host = f"{base.partition('//')[0]}//{self.ask.headers.get('host') or ''}"
+        names = {_origin(name) for name in (host, base, str(self.facts.get("server", "")))}
+        return _origin(url) not in names if scheme else _origin(url)[1] not in {name[1] for name in names}
+
+    @property
+    def message(self) -> Ask | Answer:
+        """What the side sent that is looked at: the answer, or the question. For demands on whoever sent a message."""
+        return self.ask if self.side == "user-agent" else self.answer
+
     def judges(self, who: str) -> bool:
-        """Whether a demand on this role is judged here: on the web every message is."""
-        return True
+        """Whether a demand on this role ("origin-server", "user-agent", "both") is judged on the side looked at."""
+        return self.side in self.judged and who in ("both", self.side)
+
+    def sides(self) -> list[Exchange]:
+        """The exchange as seen from each side under test."""
+        return [self if side == self.side else self.but(side=side) for side in SIDES if side in self.judged]
 
     def but(self, **changes: Any) -> Exchange:
         return dataclasses.replace(self, **changes)
@@ -312,6 +344,13 @@ class Exchange:
         self.__dict__.pop(_VIEWS, None)
         self.ask.forget()
         self.answer.forget()
+
+
+def _origin(url: str) -> tuple[str, str]:
+    """Scheme, and host and port without a default one, of an absolute URL in lower case."""
+    scheme, _, rest = url.lower().partition("//")
+    authority = rest.partition("/")[0]
+    return scheme, authority.removesuffix(":80").removesuffix(":443")
 
 
 @dataclass(frozen=True)
@@ -345,5 +384,6 @@ class Journey:
         return all(x.complete for x in self.exchanges) and all(a.complete for a in self.associations)
 
     def judges(self, who: str) -> bool:
-        """Whether a demand on this role is judged in every association of it."""
-        return all(a.judges(who) for a in self.associations)
+        """Whether a demand on this role is judged in all that belongs to it."""
+        told = (bool(x.judged) if who == "both" else who in x.judged for x in self.exchanges)
+        return all(told) and all(a.judges(who) for a in self.associations)

@@ -17,7 +17,7 @@ from harness.context import Context
 from harness.exchange import Exchange, Journey
 from harness.past import Past
 from harness.requirements import requirements
-from harness.rule import Catalogue, Finding, Rule, service_of_kind
+from harness.rule import Catalogue, Finding, Role, Rule, service_of_kind
 from harness.verdict import Outcome, Tally, Verdict, Waiver
 
 KEEP_FINDINGS = 20
@@ -31,7 +31,8 @@ Met = list[tuple[str, Finding]]
 class Judge:
     """Judges exchanges one by one, journeys when they end, and sums up at the finish.
 
-    `claims`: services the target says it has, None for all. `grounded` demands that a service was shown to
+    `claims`: services the target says it has, None for all; `absent`: services that nothing says it has, not claimed
+    unless they are met. `grounded` demands that a service was shown to
     answer what it is asked before its content rules may pass (only where we ask the questions).
     """
 
@@ -39,6 +40,7 @@ class Judge:
     context: Context = field(default_factory=Context)
     rules: Sequence[Rule[Any]] | None = None
     claims: frozenset[str] | None = None
+    absent: frozenset[str] = frozenset()
     waivers: Sequence[Waiver] = ()
     today: datetime.date = datetime.date.min
     grounded: bool = True
@@ -56,7 +58,9 @@ class Judge:
     def see(self, x: Evidence) -> Met:
         """Judge one exchange, or one association with its operations; the findings, each with the id of its rule."""
         x = x.but(context=self.context)
-        met = self._judge(x, type(x), x.kind, [x])
+        met: Met = []
+        for seen in x.sides() if isinstance(x, Exchange) else [x]:
+            met += self._judge(seen, type(x), x.kind, [seen])
         if isinstance(x, Association):
             for operation in x.operations:
                 met += self._judge(operation, Operation, operation.kind, [operation])
@@ -98,7 +102,7 @@ class Judge:
         incomplete = next((x for x in seen if not x.complete), None)
         for rule in self._for_kind(over, kind):
             tally = self._tally[rule.id]
-            if not subject.judges(rule.who.value):
+            if not subject.judges(rule.who.value) or (rule.wire and subject.facts.get("retold")):
                 continue
             if incomplete is not None and not rule.incomplete:
                 # else the probe broke it off, or the protocol, which says nothing about the target here
@@ -114,6 +118,8 @@ class Judge:
                 tally.error = tally.error or traceback.format_exc()
                 self.on_error(rule.id, f"at {seen[-1].called}\n{traceback.format_exc()}")
                 continue
+            if rule.who is Role.BOTH and isinstance(subject, Exchange) and subject.side == "user-agent":
+                findings = [replace(f, where=f"request: {f.where}") for f in findings]
             met += [(rule.id, f) for f in _count(tally, findings, seen, service_of_kind(kind))]
         return met
 
@@ -152,6 +158,8 @@ class Judge:
             return Verdict.of(rule, Outcome.ERROR, **facts, why=tally.error)
         if tally.found:
             return self._found(rule, tally, facts)
+        if not exercised and rule.service in self.absent:
+            return Verdict.of(rule, Outcome.NOT_CLAIMED)
         if not exercised:
             outcome = Outcome.BLOCKED if tally.blocked else Outcome.NOT_EXERCISED
             return Verdict.of(rule, outcome, **facts, why=tally.blocked)

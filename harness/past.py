@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from harness.association import Association
 from harness.body import Body
-from harness.exchange import Exchange
+from harness.exchange import ANSWERED, Exchange
+from harness.turns import OVERTAKEN, effect
 from harness.wire import dicom_json, part10
 from harness.wire.difference import difference
 from harness.wire.elements import DataSet
@@ -42,8 +43,13 @@ class Past:
     _sent: dict[str, tuple[Body, str]] = field(default_factory=dict, repr=False)  # by C-STORE: data set, syntax
 
     def see(self, x: Exchange) -> None:
-        """Take in a finished Store exchange; everything else leaves the past as it is."""
-        if x.kind != "web.store" or x.answer.status not in (200, 202):
+        """Take in a finished Store exchange; everything else leaves the past as it is.
+
+        But others than us may change what is stored in ways that nobody here knows: then nothing is known any more.
+        """
+        if x.judged != ANSWERED and effect(x.ask) == "changes" and x.answer.status < 400:
+            self.kept.clear()
+        if x.kind != "web.store" or x.answer.status not in (200, 202) or x.facts.get(OVERTAKEN):
             return
         if x.answer.status == 202 and x.answer.json is None:
             return  # some may have failed, and this answer does not tell us which

@@ -17,7 +17,7 @@ from typing import IO, Any
 from harness.association import Association, Evidence, association_from, association_json
 from harness.blobs import Blobs
 from harness.body import EMPTY, Body
-from harness.exchange import Answer, Ask, Exchange, Fault, Headers
+from harness.exchange import ANSWERED, Answer, Ask, Exchange, Fault, Headers
 from harness.secrets import Secrets
 from harness.verdict import Verdict
 
@@ -125,6 +125,8 @@ def exchange_json(x: Exchange) -> dict[str, Any]:
         line["journey"] = x.journey
     if x.step:
         line["step"] = x.step
+    if x.judged != ANSWERED:
+        line["judged"] = sorted(x.judged)
     line["ask"] = {
         "method": x.ask.method,
         "target": x.ask.target,
@@ -324,12 +326,13 @@ def exchange_from(line: Mapping[str, Any], folder: Path) -> Exchange:
         expected=line.get("expected"),
         facts=line.get("facts", {}),
         elapsed_ms=line["elapsed_ms"],
+        judged=frozenset(line.get("judged", ANSWERED)),
     )
 
 
 def _body_from(line: Mapping[str, Any], blobs: Blobs) -> Body:
     if not line["size"]:
-        return EMPTY
+        return Body.of(b"", truncated=True) if line.get("truncated") else EMPTY
     path = blobs.path(line["sha256"])
     if not path.is_file():
         raise RecordError(f"the body {line['sha256']} is not among the blobs in {blobs.folder}.")

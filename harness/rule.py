@@ -56,10 +56,12 @@ class Basis(enum.Enum):
 class At(enum.Enum):
     """Where a mutant acts: on the finished answer, at the door before the archive is asked, or on the octets.
 
-    On an association: on each message, or on each PDU, that leaves the side which the rule binds.
+    Of rules that bind who asks: on the question. On an association: on each message, or on each PDU, that leaves the
+    side which the rule binds.
     """
 
     ANSWER = "answer"
+    ASK = "ask"
     DOOR = "door"
     WIRE = "wire"
     MESSAGE = "message"
@@ -70,7 +72,7 @@ SHALL, SHALL_NOT, SHOULD, SHOULD_NOT = Level.SHALL, Level.SHALL_NOT, Level.SHOUL
 ORIGIN_SERVER, USER_AGENT, BOTH = Role.ORIGIN_SERVER, Role.USER_AGENT, Role.BOTH
 REQUESTOR, ACCEPTOR, SCU, SCP = Role.REQUESTOR, Role.ACCEPTOR, Role.SCU, Role.SCP
 STANDARD, RELATION, ORACLE = Basis.STANDARD, Basis.RELATION, Basis.ORACLE
-ANSWER, DOOR, WIRE, MESSAGE, PDU = At.ANSWER, At.DOOR, At.WIRE, At.MESSAGE, At.PDU
+ANSWER, ASK, DOOR, WIRE, MESSAGE, PDU = At.ANSWER, At.ASK, At.DOOR, At.WIRE, At.MESSAGE, At.PDU
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Finding:
 
 
 Subject = TypeVar("Subject", Exchange, Journey, Association, Operation)
+Example = Association | tuple[Exchange, ...]
 Door = Callable[[Ask], Answer]
 MutantFunction = Callable[..., Any]
 Act = TypeVar("Act", bound=MutantFunction)
@@ -99,7 +102,10 @@ Act = TypeVar("Act", bound=MutantFunction)
 class Mutant:
     """A seeded defect that its rule must catch.
 
-    ANSWER: (Exchange) -> Answer | None (None leaves it as it is).
+    ANSWER: (Exchange) -> Answer | None (None leaves it as it is). Of a rule that binds both sides it may change
+            x.message instead, whichever that is, and is tried on both.
+    ASK:    (Exchange) -> Ask | None, what a broken user agent would have asked; it is tried on recorded questions.
+            Of a journey: (tuple of Exchange) -> Sequence of Exchange | None, its whole conversation.
     DOOR:   (Ask, Door) -> Answer, where Door asks the unbroken service, as often as the mutant likes.
     WIRE:   (bytes) -> bytes over the whole response, status line to last octet of the body.
 
@@ -138,8 +144,9 @@ class Rule(Generic[Subject]):
     after: str = ""
     incomplete: bool = False
     due: bool = True
+    wire: bool = False
     mutants: list[Mutant] = field(default_factory=list)
-    examples: list[Callable[[], Association]] = field(default_factory=list)
+    examples: list[Callable[[], Example]] = field(default_factory=list)
 
     def __call__(self, subject: Subject) -> Iterator[Finding]:
         yield from self.judgement(subject) or ()
@@ -164,10 +171,11 @@ class Rule(Generic[Subject]):
         """`on` is a dotted prefix of the subject's kind; '|' separates alternatives."""
         return any(kind == on or kind.startswith(on + ".") for on in self.on.split("|"))
 
-    def example(self, make: Callable[[], Association]) -> Callable[[], Association]:
-        """Register an association worked out by hand in which the rule is exercised and content.
+    def example(self, make: Callable[[], Example]) -> Callable[[], Example]:
+        """Register something worked out by hand in which the rule is exercised and content: an association, or the
+        exchanges of a journey.
 
-        For what no simulator of ours says: mutants of the rule are tried on it.
+        For what no simulator or probe of ours says: mutants of the rule are tried on it.
         """
         self.examples.append(make)
         return make
@@ -323,6 +331,7 @@ def rule(
     after: str = "",
     incomplete: bool = False,
     due: bool = True,
+    wire: bool = False,
 ) -> Callable[[Callable[[Exchange], Iterable[Finding] | None]], Rule[Exchange]]:
     """Declare a judgement over one exchange.
 
@@ -331,7 +340,8 @@ def rule(
     nothing can satisfy it; every other rule passes only for a target that was shown to answer what it is asked.
     `after`: id of a rule that has to pass first, else a pass is `blocked`. `incomplete`: it also judges an
     exchange whose answer is missing or cut; others are `blocked` by such an exchange. `due=False`: it speaks of
-    something a product need not do, so a full run without it is still a full run.
+    something a product need not do, so a full run without it is still a full run. `wire`: it speaks of octets or
+    fields as they went over the wire, which an exchange that was retold at second hand (a HAR) does not show.
     """
     return _declare(Exchange, locals())
 

@@ -73,6 +73,7 @@ class Session:
     samples: list[Sample] = field(default_factory=list)  # what of it the target acknowledged
     patience: float = 20.0
     edition: str = DEFAULT_EDITION
+    uri_service: str = ""  # the Base URI of the URI service, '' where nobody says that there is one
     until: str = ""  # a rule whose first failure ends the run: enough for whoever only wants to know whether it fails
 
     def __post_init__(self) -> None:

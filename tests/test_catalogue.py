@@ -13,17 +13,18 @@ import pytest
 
 import suites
 from dicomproof.catalogue import defect_rows, gaps
+from dicomproof.reask import ASKED, conversation
 from harness.association import SIDES, Association
 from harness.context import POLICIES
 from harness.judge import Judge
-from harness.rule import Rule
+from harness.rule import Example, Role, Rule
 from harness.verdict import Outcome
 
 ROOT = Path(__file__).parent.parent
 CATALOGUE = suites.load()
 # areas of the inventory in which every binding demand on a server has a rule or a reason
 WEB = ("PS3.18-", "PS3.19-")
-JUDGED = ("5.1.", "5.2 ", "5.6 ", "5.7 ", "5.8 ", "5.14 ", "5.15 ")
+JUDGED = ("5.1.", "5.2 ", "5.4 ", "5.5", "5.6 ", "5.7 ", "5.8 ", "5.14 ", "5.15 ")
 LEDGER = Path(__file__).with_name("gaps.json")
 
 
@@ -55,9 +56,19 @@ def test_untested_and_verified_do_not_overlap() -> None:
     assert sorted(set(CATALOGUE.untested) & set(CATALOGUE.verified())) == []
 
 
-@pytest.mark.parametrize("group", ["MP", "AC", "JS", "QI", "ST", "WA"])
+@pytest.mark.parametrize("group", ["MP", "AC", "JS", "QI", "ST", "WA", "RE"])
 def test_known_defects_of_servers_are_imitated_or_explained(group: str) -> None:
     assert [d for d, side, _, how in defect_rows([group]) if side in ("S", "B", "L") and not how] == []
+
+
+@pytest.mark.parametrize("group", ["MP", "AC", "JS", "QI", "ST", "WA", "RE"])
+def test_known_defects_of_user_agents_are_imitated_or_explained(group: str) -> None:
+    assert [d for d, side, _, how in defect_rows([group]) if side == "C" and not how] == []
+
+
+def test_judged_areas_have_a_rule_or_a_reason_for_every_shall_on_user_agents() -> None:
+    on_clients = [(r, why) for r, why in gaps() if r.id.startswith(WEB) and r.role == "user-agent"]
+    assert [r.id for r, why in on_clients if not why and r.area.startswith(JUDGED)] == []
 
 
 def test_a_defect_is_not_both_found_and_excused() -> None:
@@ -66,7 +77,7 @@ def test_a_defect_is_not_both_found_and_excused() -> None:
 
 
 @pytest.mark.parametrize("rule", CATALOGUE.rules.values(), ids=lambda r: r.id)
-def test_a_rule_is_well_declared(rule) -> None:
+def test_a_rule_is_well_declared(rule: Rule[Any]) -> None:
     assert rule.says[0].isupper() or not rule.says[0].isalpha()
     assert rule.says.endswith(".")
     assert len(rule.says) < 200
@@ -79,10 +90,15 @@ EXAMPLES = [(r, make) for r in CATALOGUE.rules.values() for make in r.examples]
 
 
 @pytest.mark.parametrize(("rule", "make"), EXAMPLES, ids=lambda x: getattr(x, "id", getattr(x, "__name__", "")))
-def test_an_example_exercises_its_rule_which_is_content(rule: Rule[Any], make: Callable[[], Association]) -> None:
+def test_an_example_exercises_its_rule_which_is_content(rule: Rule[Any], make: Callable[[], Example]) -> None:
     judge = Judge(CATALOGUE, rules=[rule], grounded=False)
-    for side in SIDES:
-        assert judge.see(make().but(judged=frozenset({side}))) == []
+    made = make()
+    if isinstance(made, Association):
+        for side in SIDES:
+            assert judge.see(made.but(judged=frozenset({side}))) == []
+    else:
+        for x in conversation(rule, made):
+            assert judge.see(x.but(judged=ASKED)) == []
     (verdict,) = judge.finish()
     assert (verdict.outcome, verdict.why) == (Outcome.PASS, "")
 
@@ -92,7 +108,8 @@ def test_every_rule_is_provoked_by_some_probe() -> None:
         return on == provoked or on.startswith(provoked + ".") or provoked.startswith(on + ".")
 
     provoked = {kind for probe in CATALOGUE.probes.values() for kind in probe.provokes}
-    asked = [r for r in CATALOGUE.rules.values() if not r.on.startswith("file")]  # files are read, nobody is asked
+    # files are read, nobody is asked; and what user agents say over a conversation is theirs to provoke
+    asked = [r for r in CATALOGUE.rules.values() if not r.on.startswith("file") and r.who is not Role.USER_AGENT]
     assert [r.id for r in asked if not any(overlaps(o, p) for o in r.on.split("|") for p in provoked)] == []
 
 

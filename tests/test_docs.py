@@ -20,6 +20,10 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
+_COMMANDS = "check|observe|watch|simulate|read|judge|rules|mutants"
+_SAID = re.compile(rf"(?:^|[ '\"])dicomproof ((?:{_COMMANDS})\b.*)")
+
+
 def blocks(*languages: str) -> Iterator[tuple[str, str]]:
     """The fenced blocks of these languages, with the page they stand in."""
     for page in PAGES:
@@ -33,7 +37,9 @@ def commands() -> list[str]:
     found = []
     for _, text in blocks("", "yaml", "groovy", "sh"):
         for line in text.splitlines():
-            said = re.search(r"(?:^|[ '\"])dicomproof ((?:check|observe|simulate|read|judge|rules|mutants)\b.*)", line)
+            said = re.search(
+                r"(?:^|[ '\"])dicomproof ((?:check|observe|watch|simulate|read|judge|rules|mutants)\b.*)", line
+            )
             if said:
                 words = re.sub(r"\$\{\{.*?\}\}", "1", said[1]).split(" #")[0].rstrip()
                 words = words if words.count("'") % 2 == 0 else words.rstrip("'")

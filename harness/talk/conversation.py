@@ -62,6 +62,11 @@ class Web:
         return self.session.base
 
     @property
+    def uri_service(self) -> str:
+        """Base URI of the URI service (PS3.18 9.1.1), '' where nobody says that there is one."""
+        return self.session.uri_service
+
+    @property
     def holding(self) -> Holding:
         """What the target is known to hold: loaded by us, or found by searching."""
         return self.session.holding

@@ -26,8 +26,8 @@ from suites.dimse.find.probes import shapes
 from suites.dimse.offers import FIND, GET, MOVE, octets
 from suites.doors.story import AGAIN, LEVELS, QUERY, STORED
 from suites.web.search.probes.choose import askable, richest
+from suites.web.store.making import AS_STORED
 from suites.web.store.module import module
-from suites.web.store.probes import AS_STORED
 
 TRIES = 3  # how often something is looked for before it counts as not there
 EXPLICIT = "1.2.840.10008.1.2.1"

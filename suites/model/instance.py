@@ -28,25 +28,28 @@ LEGAL = {
 
 
 def _files(x: Exchange) -> Iterator[tuple[str, part10.Reading]]:
-    """The files of an exchange. What our own probes send is no product's doing."""
-    for number, reading in enumerate(x.ask.files if not x.probe else (), 1):
-        yield f"ask file {number}", reading
-    if not x.answer.ok:
+    """The files of the message that is looked at, each with its place in it."""
+    message = x.message
+    if message is x.answer and not x.answer.ok:
         return
     # a body that ends without its closing delimiter has no end for its last part: that is what is wrong, not the file
-    open_ended = x.answer.multipart is not None and not x.answer.multipart.closed
-    for number, reading in enumerate(x.answer.files[:-1] if open_ended else x.answer.files, 1):
+    open_ended = message.multipart is not None and not message.multipart.closed
+    for number, reading in enumerate(message.files[:-1] if open_ended else message.files, 1):
         yield "" if x.kind.startswith("file") else f"file {number}", reading
 
 
 def _sent_so(x: Exchange, reading: part10.Reading) -> frozenset[str]:
-    """Codes of what was wrong in the instance already when it was stored: kept, not caused."""
+    """Codes of what was wrong in the instance already when it was stored: kept by a server, not caused."""
+    if x.message is x.ask:
+        return frozenset()
     kept = x.context.past.get(reading.dataset.text(SOP_INSTANCE)) if x.context and x.context.past else None
     return frozenset(part10.read(kept.sent).flaws.counts) if kept else frozenset()
 
 
 def _somebody_elses(x: Exchange, reading: part10.Reading) -> bool:
-    """A service hands out what others stored in it; a file that is read is judged for what it is."""
+    """Services and those who store hand on what others made; a file that is read is judged for what it is."""
+    if x.side == "user-agent":
+        return True
     past = x.context.past if x.context else None
     return not x.kind.startswith("file") and (not past or reading.dataset.text(SOP_INSTANCE) not in past)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip(why)
     folder = tmp_path_factory.mktemp("orthanc")
     with orthanc(folder / "server") as base:
-        check(parse(base), Options(folder / "out", seed=1, nonce="ORTHANC"))
+        target = replace(parse(base), uri_service=base.rsplit("/", 1)[0] + "/wado")
+        check(target, Options(folder / "out", seed=1, nonce="ORTHANC"))
     run = read(folder / "out")
     broken = [n["text"] for n in run.notes if n["about"] == "error"]
     assert not broken, "\n".join(broken)

@@ -23,17 +23,19 @@ Edit = Callable[[Any], bool]
 
 @view
 def documents(x: Exchange) -> list[tuple[str, dicom_json.Reading]]:
-    """The DICOM JSON documents of an exchange, question first, each with the side it stands on.
+    """The DICOM JSON documents of the message that is looked at, each with its place in it.
 
-    application/json counts where a service answers with data sets; elsewhere it may hold anything. What our own
-    probes ask is no product's doing.
+    application/json counts where a service answers with data sets; elsewhere it may hold anything.
     """
-    found = []
-    if not x.probe and x.ask.body.size and x.ask.json is not None and x.ask.type == DICOM_JSON:
-        found.append(("ask", x.ask.json))
-    data = x.answer.ok and x.kind.startswith(("web.search", "web.retrieve.metadata"))
-    if x.answer.body.size and x.answer.json is not None and (x.answer.type == DICOM_JSON or data):
-        found.append(("" if x.kind.startswith("file") else "answer", x.answer.json))
+    message, found = x.message, []
+    data = x.side == "origin-server" and x.answer.ok and x.kind.startswith(("web.search", "web.retrieve.metadata"))
+    if message.body.size and message.json is not None and (message.type == DICOM_JSON or data):
+        place = "" if x.kind.startswith("file") or x.side == "user-agent" else "answer"
+        found.append((place, message.json))
+    stored = message.parts if x.kind == "web.store" and x.side == "user-agent" else ()
+    for part in stored:
+        if part.media.type == DICOM_JSON:
+            found.append((f"part {part.index + 1}", dicom_json.read(part.content)))
     return found
 
 
@@ -101,6 +103,7 @@ def of_codes(
     soft: Iterable[str] = (),
     inherited: bool = False,
     content: bool = True,
+    wire: bool = False,
 ) -> Rule[Exchange]:
     """A rule over flaws of the reader. `soft`: codes that only warn. `inherited`: what is wrong may have been
     stored that way by somebody else, so it fails only in data that this run stored."""
@@ -122,7 +125,7 @@ def of_codes(
 
     return rule(
         id, cites=cites, says=says, verifies=verifies, level=level, who=BOTH, on=ON, basis=STANDARD, when=exercised,
-        content=content,
+        content=content, wire=wire,
     )(judgement)  # fmt: skip
 
 
@@ -136,6 +139,8 @@ def _of(reading: dicom_json.Reading, codes: tuple[str, ...]) -> list[Flaw]:
 
 def _somebody_elses(x: Exchange, reading: dicom_json.Reading, flaw: Flaw) -> bool:
     """The flaw stands in a data set of a study that this run did not store; a file is judged for what it is."""
+    if x.side == "user-agent":
+        return True  # who stores may pass on what others made
     if x.kind.startswith("file"):
         return False
     index = flaw.where.split("/")[1] if "/" in flaw.where else ""
@@ -152,6 +157,8 @@ def _somebody_elses(x: Exchange, reading: dicom_json.Reading, flaw: Flaw) -> boo
 def bent(x: Exchange, edit: Edit) -> Answer | None:
     """The answer with its data sets edited in place; None when it has none or the edit found nothing to break."""
     if x.answer.type != DICOM_JSON or not x.kind.startswith(("web.search", "web.retrieve")) or not x.answer.ok:
+        return None
+    if x.answer.ranged or not x.answer.body.size:
         return None
     root = json.loads(x.answer.payload.bytes())
     if not isinstance(root, list) or not edit(root):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from harness.exchange import Answer, Exchange
-from harness.rule import undetected
 from suites.model.json.documents import attributes, bent, changed, occurs, of_codes, revalued
 
 is_json = of_codes(
@@ -41,6 +40,7 @@ encoding = of_codes(
     cites="PS3.18 F.2; RFC 8259 8.1",
     verifies="PS3.18-F.2-1",
     when=occurs(),
+    wire=True,
     says="DICOM JSON is encoded in UTF-8 without a byte order mark and without half characters.",
 )
 
@@ -409,6 +409,3 @@ def block_is_zeroed(x: Exchange) -> Answer | None:
         return False
 
     return bent(x, edit)
-
-
-undetected("M-JS-05", why="a client's round trip: nothing on the wire of a server shows it")

@@ -21,13 +21,11 @@ RULE_OF: dict[str, str] = {}  # code of the reader -> the one rule that judges i
 
 @view
 def _documents(x: Exchange) -> list[tuple[str, native_xml.Reading]]:
-    """The documents of an exchange. What our own probes send is no product's doing."""
-    asked = x.ask.documents if not x.probe else ()
-    answered = x.answer.documents if x.answer.body.size else ()
-    found = [(f"ask document {number}", reading) for number, reading in enumerate(asked, 1)]
+    """The documents of the message that is looked at, each with its place in it."""
+    held = x.message.documents if x.message.body.size else ()
     if x.kind.startswith("file"):  # which is called by its name
-        return found + [("", reading) for reading in answered]
-    return found + [(f"document {number}", reading) for number, reading in enumerate(answered, 1)]
+        return [("", reading) for reading in held]
+    return [(f"document {number}", reading) for number, reading in enumerate(held, 1)]
 
 
 def attributes(dataset: native_xml.DataSet) -> Iterator[native_xml.Attribute]:
@@ -86,6 +84,8 @@ def of_codes(
 
 def _somebody_elses(x: Exchange, reading: native_xml.Reading) -> bool:
     """The document is of a study that this run did not store; a file is judged for what it is."""
+    if x.side == "user-agent":
+        return True  # who stores may pass on what others made
     if x.kind.startswith("file"):
         return False
     shown = next((a for d in reading.datasets if (a := d.get(STUDY)) and a.values), None)

@@ -1,4 +1,4 @@
-"""Rules of PS3.18 8.6.1.2.1 on the framing of multipart answers: boundary, delimiters, closing, content.
+"""Rules of PS3.18 8.6.1.2.1 on the framing of multipart messages: boundary, delimiters, closing, content.
 
 Must not know what the parts mean.
 """
@@ -38,27 +38,27 @@ from suites.web.multipart.reading import (
     says="Content-Type names a boundary of 1 to 70 legal characters that does not end in a space.",
 )
 def boundary_form(x: Exchange) -> Iterator[Finding]:
-    if x.answer.multipart:
-        yield from flawed(x.answer.multipart.flaws, BOUNDARY)
+    if x.message.multipart:
+        yield from flawed(x.message.multipart.flaws, BOUNDARY)
 
 
 @boundary_form.mutant(defects="M-MP-08")
-def boundary_of_71(x: Exchange) -> Answer | None:
+def boundary_of_71(x: Exchange) -> Ask | Answer | None:
     """The boundary is longer than 70 characters."""
     return renamed(x, "b" * 71)
 
 
 @boundary_form.mutant
-def boundary_with_an_asterisk(x: Exchange) -> Answer | None:
+def boundary_with_an_asterisk(x: Exchange) -> Ask | Answer | None:
     """The boundary holds a character that is not allowed in one."""
     return renamed(x, "part*of*the*whole")
 
 
 @boundary_form.mutant
-def boundary_not_named(x: Exchange) -> Answer | None:
+def boundary_not_named(x: Exchange) -> Ask | Answer | None:
     """Content-Type has no boundary."""
-    given = x.answer.headers.get("content-type") or ""
-    return x.answer.but(type=re.sub(r'; *boundary=("[^"]*"|[^;]*)', "", given)) if framed(x) else None
+    given = x.message.headers.get("content-type") or ""
+    return x.message.but(type=re.sub(r'; *boundary=("[^"]*"|[^;]*)', "", given)) if framed(x) else None
 
 
 @rule(
@@ -72,30 +72,30 @@ def boundary_not_named(x: Exchange) -> Answer | None:
     says="Each part begins with two dashes and the boundary on a line of their own, and lines end in CRLF.",
 )
 def delimiters(x: Exchange) -> Iterator[Finding]:
-    if not x.answer.multipart:
+    if not x.message.multipart:
         return
-    for finding in flawed(x.answer.multipart.flaws, DELIMITERS, warn=LENIENT):
+    for finding in flawed(x.message.multipart.flaws, DELIMITERS, warn=LENIENT):
         without_parts = finding.want == "at least one part"
         if not without_parts or (x.context and x.context.policy("D-27") == "one"):
             yield finding
 
 
 @delimiters.mutant
-def lines_end_in_lf(x: Exchange) -> Answer | None:
+def lines_end_in_lf(x: Exchange) -> Ask | Answer | None:
     """The lines of the framing end in LF alone."""
     return resent(x, f"--{boundary_of(x)}\r\n".encode(), f"--{boundary_of(x)}\n".encode())
 
 
 @delimiters.mutant
-def another_boundary_in_the_body(x: Exchange) -> Answer | None:
+def another_boundary_in_the_body(x: Exchange) -> Ask | Answer | None:
     """The body uses another boundary than Content-Type names."""
     return resent(x, f"--{boundary_of(x)}".encode(), b"--some-other-boundary")
 
 
 @delimiters.mutant
-def preamble_before_the_first_part(x: Exchange) -> Answer | None:
+def preamble_before_the_first_part(x: Exchange) -> Ask | Answer | None:
     """A text for old mail readers precedes the first delimiter."""
-    return x.answer.but(body=b"A multipart message.\r\n" + x.answer.body.bytes()) if framed(x) else None
+    return x.message.but(body=b"A multipart message.\r\n" + x.message.body.bytes()) if framed(x) else None
 
 
 @delimiters.mutant(at=WIRE)
@@ -120,25 +120,25 @@ def two_delimiters_in_a_row(raw: bytes) -> bytes:
     says="The closing delimiter stands once, after the last part, and nothing follows it.",
 )
 def closing(x: Exchange) -> Iterator[Finding]:
-    if x.answer.multipart:
-        yield from flawed(x.answer.multipart.flaws, CLOSING, warn=LENIENT)
+    if x.message.multipart:
+        yield from flawed(x.message.multipart.flaws, CLOSING, warn=LENIENT)
 
 
 @closing.mutant(defects="M-MP-11")
-def forgets_the_closing_delimiter(x: Exchange) -> Answer | None:
+def forgets_the_closing_delimiter(x: Exchange) -> Ask | Answer | None:
     """The closing delimiter is missing."""
     return resent(x, f"\r\n--{boundary_of(x)}--".encode(), b"")
 
 
 @closing.mutant
-def closes_twice(x: Exchange) -> Answer | None:
+def closes_twice(x: Exchange) -> Ask | Answer | None:
     """The closing delimiter stands twice."""
     end = f"\r\n--{boundary_of(x)}--".encode()
     return resent(x, end, end + end)
 
 
 @closing.mutant
-def last_delimiter_does_not_close(x: Exchange) -> Answer | None:
+def last_delimiter_does_not_close(x: Exchange) -> Ask | Answer | None:
     """The last delimiter lacks its last two dashes."""
     return resent(x, f"--{boundary_of(x)}--".encode(), f"--{boundary_of(x)}".encode())
 
@@ -154,12 +154,12 @@ def last_delimiter_does_not_close(x: Exchange) -> Answer | None:
     says="No line of a part's content begins with the delimiter.",
 )
 def boundary_not_in_content(x: Exchange) -> Iterator[Finding]:
-    if x.answer.multipart:
-        yield from flawed(x.answer.multipart.flaws, CONTENT, warn=LENIENT)
+    if x.message.multipart:
+        yield from flawed(x.message.multipart.flaws, CONTENT, warn=LENIENT)
 
 
 @boundary_not_in_content.mutant
-def boundary_begins_a_line(x: Exchange) -> Answer | None:
+def boundary_begins_a_line(x: Exchange) -> Ask | Answer | None:
     """A header line of every part begins with the delimiter."""
     delimiter = f"--{boundary_of(x)}\r\n".encode()
     return resent(x, delimiter, delimiter + f"--{boundary_of(x)}X: 1\r\n".encode())
@@ -185,7 +185,8 @@ def boundary_avoids_content(j: Journey) -> Iterator[Finding]:
 def boundary_is_always_the_same(ask: Ask, door: Door) -> Answer:
     """Every multipart answer has the same boundary."""
     answer = door(ask)
-    return renamed(Exchange(0, ask, answer), "boundary") or answer
+    renamed_ = renamed(Exchange(0, ask, answer), "boundary")
+    return renamed_ if isinstance(renamed_, Answer) else answer
 
 
 @probe("multipart.boundary", provokes=("web.retrieve", "web.store"), needs="loaded")

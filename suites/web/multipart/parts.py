@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
-from harness.exchange import Answer, Exchange
-from harness.rule import BOTH, Finding, rule, undetected, untested
+from harness.exchange import Answer, Ask, Exchange
+from harness.rule import BOTH, Finding, rule, undetected
 from harness.wire.multipart import Part
 from suites.web.flawed import flawed
 from suites.web.http.fields import CONTENT_TYPE, URI
@@ -37,19 +37,19 @@ from suites.web.multipart.reading import (
     says="Header fields of a part are lines of name, colon and value, ended by an empty line.",
 )
 def part_headers(x: Exchange) -> Iterator[Finding]:
-    if x.answer.multipart:
-        yield from flawed(x.answer.multipart.flaws, HEADERS, warn=LENIENT)
+    if x.message.multipart:
+        yield from flawed(x.message.multipart.flaws, HEADERS, warn=LENIENT)
 
 
 @part_headers.mutant
-def header_line_without_colon(x: Exchange) -> Answer | None:
+def header_line_without_colon(x: Exchange) -> Ask | Answer | None:
     """Part headers hold a line that is no field."""
     delimiter = f"--{boundary_of(x)}\r\n".encode()
     return resent(x, delimiter, delimiter + b"Part of the answer\r\n")
 
 
 @part_headers.mutant
-def blank_before_the_colon(x: Exchange) -> Answer | None:
+def blank_before_the_colon(x: Exchange) -> Ask | Answer | None:
     """A blank stands before the colon of Content-Type."""
     return resent(x, b"Content-Type: ", b"Content-Type : ")
 
@@ -65,8 +65,8 @@ def blank_before_the_colon(x: Exchange) -> Answer | None:
     says="Each part has one Content-Type, and it is a single part media type.",
 )
 def part_content_type(x: Exchange) -> Iterator[Finding]:
-    if x.answer.multipart:
-        yield from flawed(x.answer.multipart.flaws, PART_TYPE)
+    if x.message.multipart:
+        yield from flawed(x.message.multipart.flaws, PART_TYPE)
     for part in first_parts(x):
         where = f"part {part.index + 1}"
         yield from flawed(part.media.flaws, CONTENT_TYPE, warn=("media.unquoted-boundary",), where=where)
@@ -75,17 +75,17 @@ def part_content_type(x: Exchange) -> Iterator[Finding]:
 
 
 @part_content_type.mutant
-def parts_without_content_type(x: Exchange) -> Answer | None:
+def parts_without_content_type(x: Exchange) -> Ask | Answer | None:
     """Parts do not say what they are."""
     return resent(x, b"Content-Type: ", b"X-Content-Type: ")
 
 
 @part_content_type.mutant
-def parts_call_themselves_multipart(x: Exchange) -> Answer | None:
+def parts_call_themselves_multipart(x: Exchange) -> Ask | Answer | None:
     """The Content-Type of a part repeats that of the message."""
-    body = x.answer.body.bytes() if has_parts(x) else b""
-    given = (x.answer.headers.get("content-type") or "").encode()
-    return x.answer.but(body=re.sub(rb"(?i)Content-Type: [^\r]*", b"Content-Type: " + given, body)) if body else None
+    body = x.message.body.bytes() if has_parts(x) else b""
+    given = (x.message.headers.get("content-type") or "").encode()
+    return x.message.but(body=re.sub(rb"(?i)Content-Type: [^\r]*", b"Content-Type: " + given, body)) if body else None
 
 
 @rule(
@@ -99,31 +99,31 @@ def parts_call_themselves_multipart(x: Exchange) -> Answer | None:
     says="Each part tells its length in Content-Length, and it is the number of octets of its content.",
 )
 def part_content_length(x: Exchange) -> Iterator[Finding]:
-    if x.answer.multipart:
-        yield from flawed(x.answer.multipart.flaws, PART_LENGTH)
-    # the table frees messages with a transfer coding from it, the grammar of 8.6.1.2.1 does not
-    chunked = "transfer-encoding" in x.answer.headers
+    if x.message.multipart:
+        yield from flawed(x.message.multipart.flaws, PART_LENGTH)
+    # the table speaks of answers, and frees those with a transfer coding; the grammar of 8.6.1.2.1 does neither
+    free = "transfer-encoding" in x.message.headers or x.message is x.ask
     for part in first_parts(x):
         if part.get("content-length") is None and part.get("transfer-encoding") is None:
             yield Finding(got="no Content-Length", want=str(part.content.size), where=f"part {part.index + 1}",
-                          warn=chunked)  # fmt: skip
+                          warn=free)  # fmt: skip
 
 
 @part_content_length.mutant
-def part_length_is_one_short(x: Exchange) -> Answer | None:
+def part_length_is_one_short(x: Exchange) -> Ask | Answer | None:
     """The Content-Length of a part leaves out its last octet."""
-    body = x.answer.body.bytes() if has_parts(x) else b""
-    for part in x.answer.parts:
+    body = x.message.body.bytes() if has_parts(x) else b""
+    for part in x.message.parts:
         size = part.content.size
         body = body.replace(f"Content-Length: {size}\r\n".encode(), f"Content-Length: {size - 1}\r\n".encode())
-    return x.answer.but(body=body) if body and body != x.answer.body.bytes() else None
+    return x.message.but(body=body) if body and body != x.message.body.bytes() else None
 
 
 @part_content_length.mutant
-def parts_without_length(x: Exchange) -> Answer | None:
+def parts_without_length(x: Exchange) -> Ask | Answer | None:
     """Parts do not tell their length."""
-    body = x.answer.body.bytes() if has_parts(x) else b""
-    return x.answer.but(body=re.sub(rb"(?i)\r\nContent-Length: [0-9]+", b"", body)) if body else None
+    body = x.message.body.bytes() if has_parts(x) else b""
+    return x.message.but(body=re.sub(rb"(?i)\r\nContent-Length: [0-9]+", b"", body)) if body else None
 
 
 @rule(
@@ -155,7 +155,7 @@ def parts_without_location(x: Exchange) -> Answer | None:
 
 
 @part_content_location.mutant
-def part_location_with_a_blank(x: Exchange) -> Answer | None:
+def part_location_with_a_blank(x: Exchange) -> Ask | Answer | None:
     """The Content-Location of parts holds a blank."""
     return resent(x, b"Content-Location: http", b"Content-Location: < http")
 
@@ -193,6 +193,4 @@ def frame_number_twice(x: Exchange) -> Answer | None:
     return x.answer.but(body=doubled) if doubled != body else None
 
 
-untested("PS3.18-8.6.1.2-5", why="rendered resources are not simulated yet")
-untested("PS3.18-8.6.1.2-6", why="no resource of this version carries metadata and bulkdata in one message")
 undetected("M-MP-06", why="a fault of a library that reads part headers; ours are read by the store rules' probes")

@@ -1,13 +1,13 @@
-"""Knows how the rules on multipart read an answer, how mutants change one, and which flaw belongs to which rule.
+"""Knows how the rules on multipart read a message, how mutants change one, and which flaw belongs to which rule.
 
-Must not know what a right answer is.
+Must not know what a right message is.
 """
 
 from __future__ import annotations
 
 import re
 
-from harness.exchange import Answer, Exchange
+from harness.exchange import Answer, Ask, Exchange
 from harness.wire.multipart import Part
 
 # Which flaw of the reader belongs to which rule; each code stands once.
@@ -30,7 +30,7 @@ _KEPT = 200  # parts whose header fields are looked at one by one
 
 
 def framed(x: Exchange) -> bool:
-    return x.answer.multipart is not None and x.answer.body.size > 0
+    return x.message.multipart is not None and x.message.body.size > 0
 
 
 def told(x: Exchange) -> bool:
@@ -39,29 +39,29 @@ def told(x: Exchange) -> bool:
 
 
 def first_parts(x: Exchange) -> tuple[Part, ...]:
-    return x.answer.parts[:_KEPT]
+    return x.message.parts[:_KEPT]
 
 
 def has_parts(x: Exchange) -> bool:
-    return bool(x.answer.parts)
+    return bool(x.message.parts)
 
 
-def resent(x: Exchange, old: bytes, new: bytes, times: int = -1) -> Answer | None:
-    """The answer with some octets of its body replaced; None when they are not there."""
-    body = x.answer.body.bytes() if framed(x) else b""
-    return x.answer.but(body=body.replace(old, new, times)) if old in body else None
+def resent(x: Exchange, old: bytes, new: bytes, times: int = -1) -> Ask | Answer | None:
+    """The message with some octets of its body replaced; None when they are not there."""
+    body = x.message.body.bytes() if framed(x) else b""
+    return x.message.but(body=body.replace(old, new, times)) if old in body else None
 
 
 def boundary_of(x: Exchange) -> str:
-    return x.answer.media.parameters.get("boundary", "") if framed(x) else ""
+    return x.message.media.parameters.get("boundary", "") if framed(x) else ""
 
 
-def renamed(x: Exchange, boundary: str) -> Answer | None:
-    """The answer with another boundary, in Content-Type and in the body."""
+def renamed(x: Exchange, boundary: str) -> Ask | Answer | None:
+    """The message with another boundary, in Content-Type and in the body."""
     old = boundary_of(x)
     if not old:
         return None
-    body = x.answer.body.bytes().replace(f"--{old}".encode(), f"--{boundary}".encode())
-    given = x.answer.headers.get("content-type") or ""
+    body = x.message.body.bytes().replace(f"--{old}".encode(), f"--{boundary}".encode())
+    given = x.message.headers.get("content-type") or ""
     kind = re.sub(r'boundary=("[^"]*"|[^;]*)', lambda _: f'boundary="{boundary}"', given)
-    return x.answer.but(type=kind, body=body)
+    return x.message.but(type=kind, body=body)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import quote, unquote
 
 from harness.exchange import Answer, Ask, Exchange, Journey
-from harness.rule import BOTH, DOOR, RELATION, Door, Finding, journey, rule
+from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from suites.web.query.reading import compared, content_differs, rows
 
 _RESERVED = re.compile(r"%(23|5B|5D|26|3D|2C)", re.IGNORECASE)  # # [ ] & = , (8.3.1)
@@ -50,7 +50,6 @@ def invalid_values_find_nothing(x: Exchange) -> Answer | None:
     cites="PS3.18 8.3.1; 8.3.4.1; RFC 3986 2",
     verifies="PS3.18-8.3.1-6",
     on="web.search.query-encoding",
-    who=BOTH,
     basis=RELATION,
     when=compared,
     says="A character that is percent-encoded without need is the character itself.",
@@ -79,7 +78,6 @@ def knows_capital_escapes_only(ask: Ask, door: Door) -> Answer:
     cites="PS3.18 8.3.1; 8.3.4.1",
     verifies="PS3.18-8.3.1-6",
     on="web.search",
-    who=BOTH,
     when=lambda x: "finds" in x.facts and x.answer.complete,
     says="A value with reserved or non-ASCII characters is found by its percent-encoded form, and a + is a +.",
 )
