@@ -40,7 +40,7 @@ class Partner:
         self.bare = Bare(base)
         large = [instance(TINY, STUDY, n) for n in range(1, INSTANCES + 1)]
         many = [instance(TINY, n, 1) for n in range(STUDIES)]
-        for instances in (large, many):
+        for instances in (large, many, [instance(PICTURE, "picture", 1)]):
             for at in range(0, len(instances), 50):
                 self.ask(store(self.base, instances[at : at + 50]))
 
@@ -70,6 +70,9 @@ def got(path: str, accept: str = JSON) -> Make:
     return lambda base, number: Request.make("GET", f"{base}/{path}", Accept=accept)
 
 
+PICTURE = 512  # rows and columns of what is rendered
+SHOWN = f"studies/{uid('picture')}/series/{uid('picture', 'series')}/instances/{uid('picture', 1)}"
+FRAME = 'multipart/related; type="application/octet-stream"'
 ONE = f"studies/{uid(STUDY)}/series/{uid(STUDY, 'series')}/instances/{uid(STUDY, 7)}"
 QUESTIONS: dict[str, Make] = {
     "STOW-RS, 1 instance of 39 kB": stored(1),
@@ -79,6 +82,10 @@ QUESTIONS: dict[str, Make] = {
     f"WADO-RS, metadata of {INSTANCES} instances": got(f"studies/{uid(STUDY)}/metadata"),
     f"QIDO-RS, {STUDIES} studies": got("studies"),
     "QIDO-RS, limit=100": got("studies?limit=100"),
+    "WADO-RS, 1 frame of 512 kB": got(f"{SHOWN}/frames/1", FRAME),
+    "WADO-RS, rendered as JPEG, 512 x 512": got(f"{SHOWN}/rendered", "image/jpeg"),
+    "WADO-RS, rendered as PNG, 512 x 512": got(f"{SHOWN}/rendered", "image/png"),
+    "WADO-RS, rendered in a viewport of 128 x 128": got(f"{SHOWN}/rendered?viewport=128,128", "image/jpeg"),
     "QIDO-RS, PatientID exact": got("studies?PatientID=BENCHMARK-77"),
 }
 

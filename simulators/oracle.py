@@ -68,7 +68,7 @@ class Oracle:
         promised order and without regard to limit and offset; "arguable", what matches besides by PS3.4 C.2.2.1.2,
         which lets an attribute without a value match every key; "universe", the studies that are loaded; "counts", the
         numbers of "series" and "instances" of each study. For a retrieval: "instances", the SOP Instance UIDs that
-        the path names, [] when it names nothing.
+        the path names; None when it names nothing that was loaded, for others may have stored it.
         """
         resource = ask.resource
         if not resource.search and resource.kind not in _RETRIEVED:
@@ -110,10 +110,11 @@ class Oracle:
             expected["arguable"] = [key for key in map(_key, also) if key not in expected["keys"]]
         return {**expected, "universe": sorted(self._counts), "counts": self._counts}
 
-    def _instances(self, resource: Resource) -> Mapping[str, Any]:
+    def _instances(self, resource: Resource) -> Mapping[str, Any] | None:
         asked = Question(LEVELS["instances"], resource.study, resource.series)
         held = self._held().search(asked)
-        return {"instances": [row.instance for row in held if resource.instance in ("", row.instance)]}
+        named = [row.instance for row in held if resource.instance in ("", row.instance)]
+        return {"instances": named} if named else None
 
     def _held(self) -> Whole:
         """All that is loaded, read once: what a run loads is little, and asked for a thousand times."""

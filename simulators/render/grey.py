@@ -6,6 +6,7 @@ Must not know colours, geometry, or encodings.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -116,11 +117,8 @@ def shades(frame: Frame, greys: Greys, padding: tuple[float, float] | None = Non
     """
     if 1 <= frame.stored <= 16:
         low = -(1 << frame.stored - 1) if frame.signed else 0
-        stored = np.arange(low, low + (1 << frame.stored), dtype=np.float64)
-        every = _tones(stored, greys, _span(greys, low, low + (1 << frame.stored) - 1))
-        every[_within(stored, padding)] = 0
-        places = np.clip(frame.samples.astype(np.int32) - low, 0, len(every) - 1)
-        return np.asarray(every[places], np.uint8)
+        every = _every(low, 1 << frame.stored, greys, padding)
+        return np.take(every, frame.samples.astype(np.int32) - low, mode="clip")
     span = _span(greys, *_extremes(frame.samples, padding))
     flat = frame.samples.reshape(-1)
     out = np.empty(flat.shape, np.uint8)
@@ -130,6 +128,15 @@ def shades(frame: Frame, greys: Greys, padding: tuple[float, float] | None = Non
         tones[_within(some, padding)] = 0
         out[start : start + _CHUNK] = tones
     return out.reshape(frame.samples.shape)
+
+
+@lru_cache(maxsize=32)
+def _every(low: int, count: int, greys: Greys, padding: tuple[float, float] | None) -> Octets:
+    """The shade of each stored value from the lowest on; frames of one series mostly have the same."""
+    stored = np.arange(low, low + count, dtype=np.float64)
+    tones = _tones(stored, greys, _span(greys, low, low + count - 1))
+    tones[_within(stored, padding)] = 0
+    return tones
 
 
 def padding(dataset: Dataset, signed: bool, stored: int) -> tuple[float, float] | None:

@@ -20,7 +20,7 @@ Words = npt.NDArray[np.int64]
 MOST_ENTRIES = 1 << 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # entries are compared by nobody, and two tables are two
 class Table:
     """The value `first` finds the first of the entries, lower ones too; what lies beyond the last finds the last.
 
