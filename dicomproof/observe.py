@@ -38,7 +38,7 @@ from harness.rule import Mutant, Role, Rule
 from harness.verdict import Exit, exit_code
 from harness.watch.scribe import LONG
 from simulators.archive.archive import Archive
-from simulators.dimse.link import Peer
+from simulators.dimse.link import known
 from simulators.dimse.serve import Setup, serve
 from simulators.scenarios import Scenario, names, scenario
 
@@ -209,12 +209,11 @@ class _Observation:
     def _at_dimse(self) -> Iterator[str]:
         entity = self.options.entity
         assert entity is not None
-        broken = self.broken["dimse"]
         setup = Setup(
-            peers={p.title: Peer(p.host, p.port) for p in self.options.peers},
+            peers=known(self.options.peers),
             strict=False,
             observe=partial(self._observing, entity),
-            mutate=dimse_mutation(*broken) if broken else None,
+            mutate=dimse_mutation(*self.broken["dimse"]),
         )
         with serve(self.archive, entity.title, entity.host, entity.port, setup) as served:
             schedule(served, self.options.worklist)

@@ -23,7 +23,7 @@ from harness.upper_layer.message import Message
 from simulators import controls
 from simulators.archive.archive import Archive
 from simulators.dimse import controls as dimse_controls
-from simulators.dimse.link import Peer
+from simulators.dimse.link import known
 from simulators.dimse.serve import Setup
 from simulators.dimse.serve import serve as serve_dimse
 from simulators.dimse.visit import Mutation, Serve
@@ -116,14 +116,13 @@ def _control(name: str) -> Iterator[Standing]:
         with dimse_controls.CONTROLS[which]() as entity:
             yield Standing(dimse=Dimse(entity))
     else:
-        known = [*CONTROLS, *(f"dimse-{n}" for n in dimse_controls.CONTROLS)]
-        raise TargetError(f"There is no control {name!r}; there are {', '.join(known)}.")
+        names = [*CONTROLS, *(f"dimse-{n}" for n in dimse_controls.CONTROLS)]
+        raise TargetError(f"There is no control {name!r}; there are {', '.join(names)}.")
 
 
 @contextlib.contextmanager
 def _dimse(archive: Archive, mutant: Mutant | None, called_back: Entity | None) -> Iterator[Dimse]:
-    peers = {called_back.title: Peer(called_back.host, called_back.port)} if called_back else {}
-    setup = Setup(peers=peers, mutate=dimse_mutation(mutant) if mutant else None)
+    setup = Setup(peers=known([called_back] if called_back else []), mutate=dimse_mutation(*[mutant] if mutant else []))
     # another title than ours, so that what is repeated of either can be told apart
     with serve_dimse(archive, TITLE, setup=setup) as served:
         for planned in steps.scheduled(SCHEDULE):  # nothing can be scheduled in DIMSE, so a product comes with its own

@@ -23,7 +23,7 @@ from harness.entity import parse as parse_entity
 from harness.exchange import Answer, Ask
 from harness.rule import At, Mutant
 from simulators.archive.archive import Archive
-from simulators.dimse.link import Peer
+from simulators.dimse.link import known
 from simulators.dimse.serve import Served, Setup
 from simulators.dimse.serve import serve as serve_dimse
 from simulators.serve import serve
@@ -85,9 +85,8 @@ def _web(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Itera
 @contextlib.contextmanager
 def _dimse(archive: Archive, options: Options, mutants: Sequence[Mutant]) -> Iterator[str]:
     place = entity(options.dimse)
-    peers = {p.title: Peer(p.host, p.port) for p in map(entity, options.peers)}
     own = [m for m in mutants if door_of(m, suites.load().rules[m.rule]) == "dimse"]
-    setup = Setup(peers=peers, mutate=dimse_mutation(*own) if own else None)
+    setup = Setup(peers=known(map(entity, options.peers)), mutate=dimse_mutation(*own))
     with contextlib.ExitStack() as stack:
         serving = serve_dimse(archive, place.title, place.host, place.port, setup)
         try:

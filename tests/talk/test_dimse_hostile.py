@@ -294,7 +294,7 @@ def test_silence_half_close_and_reset(session, talk_to, listener):
         c.pdu()
         c.reset()
     endings = [a.ending for a in listener.collect(3)]
-    assert endings == ["close", "close", "reset"]
+    assert sorted(endings) == ["close", "close", "reset"]  # each is held by a thread of its own
 
 
 @pytest.mark.parametrize(

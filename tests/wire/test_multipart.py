@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import time
 from pathlib import Path
 
 import pytest
@@ -170,7 +169,7 @@ def test_many_parts_end_at_the_bound() -> None:
     assert len(reading.parts) >= multipart.MOST_PARTS
 
 
-def test_a_large_file_is_read_fast_and_in_little_memory(tmp_path: Path) -> None:
+def test_a_large_file_is_read_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "large"
     size = 256 << 20
     head = b"--b\r\nContent-Type: application/dicom\r\n\r\n"
@@ -179,14 +178,11 @@ def test_a_large_file_is_read_fast_and_in_little_memory(tmp_path: Path) -> None:
         file.seek(size)
         file.write(b"\r\n--b--")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.monotonic()
     reading = read(Body.file(path), "b")
-    took = time.monotonic() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     assert codes(reading) == set()
     assert reading.parts[0].content.size == size - len(head)
     assert grown < 50
-    assert took < 20
 
 
 @given(

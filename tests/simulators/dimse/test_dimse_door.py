@@ -8,7 +8,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -174,19 +173,19 @@ def test_who_asks_for_nothing_is_closed_without_a_word(opened: Callable[..., Ser
 def test_octets_that_drip_do_not_stop_the_timer(opened: Callable[..., Served], dial: Dialled) -> None:
     door = opened(terms=Terms(artim=0.3))
     octets = encode.associate_rq(OFFER).encode()
-    began = time.monotonic()
+    assert len(octets) > 100
     with raw(door) as connection:
         connection.settimeout(0.02)
         for octet in octets[:100]:
             try:
                 connection.sendall(bytes((octet,)))
                 if not connection.recv(10):
-                    break
+                    return  # closed, though an octet had come a moment ago
             except TimeoutError:
                 continue
             except OSError:
-                break
-    assert 0.2 < time.monotonic() - began < 1.5
+                return
+    raise AssertionError("nobody ended it before it was complete")
 
 
 def test_silence_on_an_association_is_aborted(opened: Callable[..., Served], dial: Dialled) -> None:
