@@ -15,6 +15,7 @@ from harness.association import Evidence
 from harness.blobs import Blobs
 from harness.exchange import Answer, Ask, Exchange
 from harness.rule import Door, Mutant
+from harness.watch.bases import base_of
 from harness.watch.message import Head
 from harness.watch.relay import Ear, Place, relaying
 from harness.watch.scribe import Scribe
@@ -24,6 +25,7 @@ from simulators.line import Served
 from simulators.relay import relay
 from simulators.scenarios import Scenario
 from simulators.serve import serve
+from suites.web.client.resources import meant
 
 ROOT = "/dicomweb"
 COLLECTIONS = ("studies", "series", "instances")  # the top level resources of 10.1.1
@@ -43,6 +45,7 @@ class WebDoor:
         self._blobs, self._take, self._played = blobs, take, played
         self._lock = threading.Lock()
         self._asked: Counter[str] = Counter()
+        self._strays, self._first_stray = 0, ""  # what was asked past our Base URI
         self._roots = [ROOT] + ([played.root] if played and played.root else [])
         self._place = ""
         self._scribe = Scribe(self._heard, note)
@@ -74,7 +77,16 @@ class WebDoor:
         return self._scribe.full
 
     def told(self) -> str:
-        """What the scenario did, and what was asked again after it, for people; '' without one."""
+        """What was asked past us, what the scenario did, and what was asked again after it, for people."""
+        return " ".join(said for said in (self._told_of_strays(), self._told_of_scenario()) if said)
+
+    def _told_of_strays(self) -> str:
+        if not self._strays:
+            return ""
+        where = f"not at our Base URI, http://{self._place}{ROOT}"
+        return f"{self._strays} requests for DICOMweb were {where}; the first was {self._first_stray}."
+
+    def _told_of_scenario(self) -> str:
         if self._played is None:
             return ""
         acted = self._played.acted
@@ -89,18 +101,30 @@ class WebDoor:
         if head is None:
             return f"http://{self._place}{ROOT}"
         root = next((r for r in self._roots if head.words[1].startswith(r + "/")), ROOT)
-        return f"http://{head.headers.get('host') or self._place}{root}"
+        return base_of(head, "http", self._place, root)
 
     def _heard(self, x: Evidence) -> None:
         assert isinstance(x, Exchange)
         with self._lock:
             self._asked[x.ask.target] += 1
         x = x.but(judged=x.judged & _ASKED, facts={**x.facts, "served": self._place})
+        foreign = _foreign(x)
+        if x.kind == "web.other" and _astray(x):
+            self._strays += 1
+            self._first_stray = self._first_stray or x.ask.line[:200]
         # pages, icons and services of other makers: PS3.18 says nothing about them
-        self._take(x.but(judged=frozenset(), journey="") if _foreign(x) else x)
+        self._take(x.but(judged=frozenset(), journey="") if foreign else x)
 
 
 def _foreign(x: Exchange) -> bool:
     """It asks for something that is none of the resources that we serve, nor like one of them."""
     below = x.resource.path.removeprefix(base_path(x.ask.base)).lstrip("/")
-    return bool(x.ask.method) and x.kind == "web.other" and below.partition("/")[0] not in COLLECTIONS
+    if not x.ask.method or x.kind != "web.other" or below.partition("/")[0] in COLLECTIONS:
+        return False
+    return not meant(x.ask.method, x.resource.path, x.ask.base)
+
+
+def _astray(x: Exchange) -> bool:
+    """It names one of our collections, but not below our Base URI."""
+    beside = not x.resource.path.startswith(base_path(x.ask.base) + "/")
+    return beside and not set(COLLECTIONS).isdisjoint(x.resource.path.split("/"))

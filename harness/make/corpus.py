@@ -66,7 +66,7 @@ class _Plan:
         common: dict[str, Any] = {
             "PatientName": "",
             "PatientID": f"{self.nonce}-{number:03d}",
-            "PatientBirthDate": "19700101",
+            "PatientBirthDate": "19681122",
             "PatientSex": "O",
             "StudyInstanceUID": uid(self.seed, self.nonce, number),
             "StudyDate": "",

@@ -5,9 +5,20 @@ Must not know what is done with the others.
 
 from __future__ import annotations
 
+import re
+
 from harness.watch.message import Head
 from harness.wire.root import aside, below, root_of, usable
 from harness.wire.uri import classify
+
+_AROUND = re.compile(r"[/?#@]")  # what stands around an authority and never in a Host field
+
+
+def base_of(head: Head, scheme: str, place: str, root: str) -> str:
+    """The Base URI at the authority that the Host field tells, or at `place` when that is none."""
+    host = head.headers.get("host") or ""
+    base = f"{scheme}://{host}{root}"
+    return base if usable(base) and not _AROUND.search(host) else f"{scheme}://{place}{root}"
 
 
 class Bases:
@@ -31,8 +42,7 @@ class Bases:
         if root is None:
             self.outside += 1
             return None
-        base = f"{self.scheme}://{head.headers.get('host')}{root}"
-        return base if usable(base) else f"{self.scheme}://{self.place}{root}"
+        return base_of(head, self.scheme, self.place, root)
 
     def _root(self, method: str, target: str) -> str | None:
         if self.root is None:

@@ -18,7 +18,7 @@ from harness.blobs import Blobs
 from harness.body import Body
 from harness.exchange import SIDES, Answer, Ask, Exchange, Fault, Side
 from harness.turns import Effect, Turn, effect
-from harness.watch.message import Event, Head, Messages, Payload, Piece, Unreadable
+from harness.watch.message import Event, Head, Messages, Payload, Piece, Unreadable, departures
 
 MOST_BODY: Final = 4 << 30  # octets of one payload that are kept
 MOST_REST: Final = 1 << 20  # octets of each side that are kept of what cannot be read
@@ -29,6 +29,7 @@ SERVER: Final = frozenset({"origin-server"})
 CLIENT: Final = frozenset({"user-agent"})
 NOBODY: Final[frozenset[str]] = frozenset()
 _BODILESS = (204, 304)
+_BAD_REQUEST = "400"
 _TIMEOUT = 408  # the answer that may come unasked where nobody asks any more (RFC 9110 15.5.9)
 _BEGINNING = re.compile(rb"[A-Z]{1,20}(?: [\x21-\x7e]*(?: H?T?T?P?/?1?\.?1?\r?)?)?")
 
@@ -305,12 +306,26 @@ class Conversation:
             return
         facts: dict[str, Any] = {"began_ms": int(over.began * 1000)}
         facts |= {"server": self._server} if self._server else {}
+        faults = departures(over.ask.octets) if over.ask and not over.lost else None
+        facts |= {} if faults is None else {"head": faults}
         facts |= {"cut": True} if over.cut else {}
         facts |= {"interim": over.interim} if over.interim else {}
-        judged = NOBODY if over.aside else over.judged
+        # who refuses what is not as RFC 9112 wants it is right, and so is who forgives it
+        # and what is said after a question may be what is refused in place of it
+        wrong = self._deaf or _refusable(over.ask, faults)
+        refused = wrong and over.told is not None and over.told.words[1] == _BAD_REQUEST
+        judged = NOBODY if over.aside else over.judged & CLIENT if refused else over.judged
         x = Exchange(0, _asked(over), _answered(over), "client", facts=facts, judged=judged,
                      elapsed_ms=max(int((self._now - over.began) * 1000), 0))  # fmt: skip
         self._taker.over(over.turn, x)
+
+
+def _refusable(ask: Head | None, faults: list[str] | None) -> bool:
+    """A server may refuse this head whatever is asked in it (RFC 9112 2.2, 3.2, 5.1, 5.2, 6.1)."""
+    if ask is None:
+        return False
+    both = "content-length" in ask.headers and "transfer-encoding" in ask.headers
+    return bool(faults) or both or len(ask.headers.all("host")) != 1
 
 
 def _asked(over: _Open) -> Ask:

@@ -19,6 +19,9 @@ _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _ASKS = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([^\x00-\x1f\x7f]+) (HTTP/1\.[0-9])")
 _ANSWERS = re.compile(rb"(HTTP/1\.[0-9]) ([0-9]{3})(?: ([^\x00]*))?")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
+_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:.*", re.DOTALL)
+_UNCLEAN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_SHOWN = 10  # departures of one head that are told
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 To = Literal["length", "chunks", "close", "nothing"]
@@ -215,6 +218,21 @@ class Messages:
         self._left = int(told[1], 16)
         self._at = "data" if self._left else "trailer"
         return False
+
+
+def departures(octets: bytes) -> list[str]:
+    """What in the lines of a head is not as RFC 9112 2.2 and 5 want it of a sender, and does no harm to its end."""
+    lines = octets.split(b"\n")[:-2]  # without the empty one
+    bare = sum(not line.endswith(b"\r") for line in lines)
+    found = [f"{bare} lines that end in LF alone"] if bare else []
+    for line in (line.removesuffix(b"\r") for line in lines[1:]):
+        if line[:1] in (b" ", b"\t"):
+            found.append(f"{_shown(line)}, a folded line")
+        elif _FIELD.fullmatch(line) is None:
+            found.append(f"{_shown(line)}, no name with a colon right after it")
+        elif _UNCLEAN.search(line):
+            found.append(f"{_shown(line)}, with a control character")
+    return found[:_SHOWN]
 
 
 def _head(octets: bytes, start: re.Pattern[bytes]) -> Head:

@@ -178,13 +178,17 @@ def classify(method: str, target: str, base: str) -> Resource:
     query = Query(raw, bool(mark))
     root = base_path(base)
     below = path == root or path.startswith(root + "/")
-    words = [decode(w) for w in path[len(root) :].split("/") if w] if below else []
+    words = [decode(w) for w in path[len(root) :].split("/")[1:]] if below else []
+    if words == [""]:
+        words = []  # the Base URI itself, with a slash at its end
     if method == "OPTIONS" and below and not words:
         return Resource("web.capabilities", path=path, query=query)
     if method in ("GET", "HEAD") and words[:1] not in _SERVICES and _uri_service(path, query):
         study, series, instance = (query.get(name) or "" for name in URI_PARAMETERS[1:])
         return Resource("web.uri", "instance", study, series, instance, path=path, query=query)
-    return _studies(method, words, path, query) if below else Resource("web.other", path=path, query=query)
+    # no template has an empty segment, and /studies/ is another resource than /studies (RFC 3986 3.3)
+    known = below and "" not in words
+    return _studies(method, words, path, query) if known else Resource("web.other", path=path, query=query)
 
 
 def _uri_service(path: str, query: Query) -> bool:

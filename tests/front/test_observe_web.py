@@ -180,6 +180,30 @@ def test_what_is_none_of_our_resources_is_recorded_and_not_judged(tmp_path: Path
     assert red(result) == set()
 
 
+def test_who_asks_beside_our_base_uri_is_told_where_it_is(tmp_path: Path) -> None:
+    def client(base: str) -> None:
+        root = base.removesuffix("/dicomweb")
+        assert httpx.get(f"{root}/studies", headers={"Accept": JSON}).status_code == 404
+        assert httpx.get(f"{base}/dicomweb/studies", headers={"Accept": JSON}).status_code == 404
+
+    result = served(tmp_path, client)
+    assert "1 requests for DICOMweb were not at our Base URI" in result.said
+    assert "the first was GET /studies." in result.said
+    (found,) = [v for v in result.verdicts if v.rule == "client.targets-as-the-templates"]
+    assert (found.outcome, found.found) == (Outcome.WARN, 2)
+
+
+def test_lines_of_a_head_that_are_not_as_they_have_to_be(tmp_path: Path) -> None:
+    def client(base: str) -> None:
+        raw(base, _request(base, "studies", _ACCEPT).replace(b"\r\n", b"\n"))
+        raw(base, _request(base, "studies", _ACCEPT + "X-Odd\r\n"))
+
+    result = served(tmp_path, client)
+    (found,) = [v for v in result.verdicts if v.rule == "client.head-lines"]
+    assert found.outcome is Outcome.FAIL
+    assert {x.ask.target for x in recorded(result).exchanges()} == {"/dicomweb/studies"}
+
+
 def test_nobody_came(tmp_path: Path) -> None:
     result = served(tmp_path, lambda base: None)
     assert result.code is Exit.UNREACHABLE

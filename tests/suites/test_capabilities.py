@@ -107,6 +107,11 @@ CALLS = (
     call("studies/*/rendered", "studies/1.2/rendered", 404),
     call("studies", "studies", 400, "POST"),
 )
+TYPE = Exchange(
+    3, Ask("GET", "/dicomweb/studies?limit=1", BASE, Headers.of([("Accept", "application/dicom+xml")])),
+    answer(200, []), step="type",
+    facts={"shape": "studies", "listed": "application/dicom+xml"},
+)  # fmt: skip
 ALLOW = options(answer(405, b"x", "text/plain", Allow="GET, HEAD, POST"), path="/studies", step="allow")
 
 
@@ -114,7 +119,7 @@ def right() -> list[Exchange | Journey]:
     doc = json.loads(json.dumps(TREE))
     doc["application"]["doc"] = [{"@xml:lang": "en", "@title": "All", "value": "What there is"}]
     both = (options(as_xml(), WADL), options(as_json(), JSON))
-    return [*both, options(as_json(doc), JSON), options(as_json()), types(*both), truth(*CALLS, ALLOW)]
+    return [*both, options(as_json(doc), JSON), options(as_json()), types(*both), truth(*CALLS, TYPE, ALLOW)]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.id)
@@ -218,6 +223,30 @@ def test_what_is_listed_and_missing() -> None:
     assert "metadata" in found[0].want
     refused = call("studies/*/metadata", "studies/1.2/metadata", 406)
     assert findings("capabilities.advertised-works", truth(refused)) == []
+
+
+def test_a_type_that_is_listed_and_refused() -> None:
+    rule = "capabilities.advertised-types-can-be-had"
+    assert findings(rule, truth(TYPE)) == []
+    assert findings(rule, truth(TYPE.but(answer=answer(406, b"x", "text/plain"))))
+    assert findings(rule, truth(TYPE.but(answer=answer(503, b"x", "text/plain")))) == []
+    assert findings(rule, truth(*CALLS)) is None
+
+
+def test_the_media_types_of_a_resource_follow_references() -> None:
+    for said in (as_json(), as_xml()):
+        found = document(said)
+        assert found is not None
+        assert found.media_types(("studies",)) == ["application/dicom+json"]
+        assert found.media_types(("studies",), "POST") == []
+        assert found.media_types(("series",)) == []
+    octets = b"""<application><representation id="r" mediaType="a/b"/><method id="m" name="GET">
+<response status="200 206"><representation href="#r"/><representation mediaType="c/d"/></response>
+<response status="400"><representation mediaType="e/f"/></response></method>
+<resources><resource path="x/{y}"><method href="#m"/></resource></resources></application>"""
+    found = document(as_xml(octets))
+    assert found is not None
+    assert found.media_types(("x", "*")) == ["a/b", "c/d"]
 
 
 def test_what_works_and_is_not_listed() -> None:

@@ -9,9 +9,11 @@ import pytest
 from harness.exchange import Fault
 from tests.suites.messages import (
     BASE,
+    DICOM,
     INSTANCE,
     JSON,
     METADATA,
+    XML,
     answer,
     ask,
     exchange,
@@ -347,3 +349,15 @@ def test_conditional_requests() -> None:
     assert passes("http.unchanged-is-304", journey("web.retrieve.conditional", first, again))
     assert said("http.unchanged-is-304", journey("web.retrieve.conditional", first, exchange(listed(), step="again")))
     assert said("http.unchanged-is-304", journey("web.retrieve.conditional", first)) is None
+
+
+def test_places_lead_to_the_host_that_was_asked() -> None:
+    rule, inner = "http.urls-name-the-host-asked", "http://localhost:8042/dicomweb/studies/1.2"
+    assert passes(rule, exchange(related([("application/dicom", b"x")]), ask(INSTANCE, DICOM)))
+    assert said(rule, exchange(related([("application/dicom", b"x")], location=inner), ask(INSTANCE, DICOM)))
+    assert said(rule, exchange(related([("application/dicom", b"x")], location="/1.2"), ask(INSTANCE, DICOM))) is None
+    assert said(rule, exchange(answer(200, b"[]", JSON, [("Content-Location", inner)])))
+    uri = f'<NativeDicomModel><DicomAttribute tag="7FE00010" vr="OW"><BulkData uri="{inner}"/></DicomAttribute>'
+    document = f"{uri}</NativeDicomModel>".encode()
+    assert said(rule, exchange(related([("application/dicom+xml", document)]), ask(METADATA, XML)))
+    assert passes(rule, exchange(related([("application/dicom+xml", b"<no")]), ask(METADATA, XML)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.exchange import Answer, Exchange, Journey
 from tests.suites.messages import JSON, METADATA, answer, ask, exchange, fails, journey, passes, said, warns
@@ -50,6 +52,53 @@ def test_a_range_is_that_part_of_the_whole() -> None:
     assert fails(rule, ranged(whole(), wrong.but(answer=wrong.answer.but(body=b"abcd"))))
 
 
+@given(first=st.integers(0, 60), last=st.integers(0, 60), shift=st.integers(-2, 2))
+def test_the_last_octets_are_the_last(first: int, last: int, shift: int) -> None:
+    """A suffix, an open range and a closed one that mean the same octets are judged alike."""
+    size = len(WHOLE)
+    first, last = sorted((first % size, last % size))
+    alike = [f"bytes={first}-{last}"]
+    alike += [f"bytes={first}-", f"bytes={first}-{size + 7}", f"bytes=-{size - first}"] if last == size - 1 else []
+    for asked in alike:
+        assert passes("http.range-is-part-of-whole", ranged(whole(), cut(first, last, asked=asked)))
+        moved = (min(max(first + shift, 0), last), last)
+        right = moved == (first, last)
+        assert passes("http.range-is-part-of-whole", ranged(whole(), cut(*moved, asked=asked))) is right
+
+
+def test_a_suffix_is_not_counted_from_the_beginning() -> None:
+    rule, size = "http.range-is-part-of-whole", len(WHOLE)
+    assert passes(rule, ranged(whole(), cut(size - 7, size - 1, asked="bytes=-7")))
+    assert fails(rule, ranged(whole(), cut(0, 6, asked="bytes=-7")))
+    assert passes(rule, ranged(whole(), cut(0, size - 1, asked=f"bytes=-{size + 100}")))
+    assert fails(rule, ranged(whole(), unsatisfied("bytes=-7")))
+    assert passes(rule, ranged(whole(), unsatisfied("bytes=-0")))
+
+
+def unsatisfied(asked: str, told: str = f"bytes */{len(WHOLE)}", status: int = 416) -> Exchange:
+    fields = [("Content-Range", told)] if told else []
+    return exchange(answer(status, b"no", "text/plain", fields), ask(fields=[("Range", asked)]), step="range")
+
+
+def test_what_is_behind_the_end_is_416_with_the_size() -> None:
+    rule, behind = "http.range-is-part-of-whole", "bytes=999999-"
+    assert passes(rule, ranged(whole(), unsatisfied(behind)))
+    assert passes(rule, ranged(whole(), unsatisfied(behind, "")))
+    assert fails(rule, ranged(whole(), unsatisfied(behind, "bytes */1")))
+    assert warns(rule, ranged(whole(), unsatisfied(behind, status=400)))
+    assert fails(rule, ranged(whole(), unsatisfied("bytes=1-2", status=400)))
+    assert fails(rule, ranged(whole(), unsatisfied(behind, status=500)))
+
+
+def test_one_of_several_ranges_is_part_of_the_whole() -> None:
+    rule, asked = "http.range-is-part-of-whole", "bytes=0-9, 20-29"
+    first = cut(0, 9, step="several", asked=asked)
+    assert passes(rule, ranged(whole(), first))
+    assert passes(rule, ranged(whole(), cut(0, 29, step="several", asked=asked)))
+    glued = first.answer.but(body=WHOLE[:5] + WHOLE[20:25])
+    assert fails(rule, ranged(whole(), first.but(answer=glued)))
+
+
 def test_what_accept_ranges_promises() -> None:
     rule = "http.accept-ranges-is-true"
     promised = whole(("Accept-Ranges", "bytes"))
@@ -76,6 +125,8 @@ def test_several_ranges_each_have_their_name() -> None:
     assert fails(rule, ranged(whole(), byteranges(one, two, fields=[("Content-Range", one[0])])))
     assert fails(rule, ranged(whole(), byteranges()))
     assert said(rule, ranged(whole(), cut(0, 1))) is None
+    several, alone = byteranges(one, two), ask(fields=[("Range", "bytes=0-1")])
+    assert fails(rule, ranged(whole(), several.but(ask=alone, step="range")))
 
 
 def test_if_range_of_another_version_brings_the_whole() -> None:
@@ -107,6 +158,8 @@ def test_304_repeats_what_caches_need() -> None:
     for n in range(len(KEPT)):
         assert fails(rule, conditional(first, unchanged(*KEPT[:n], *KEPT[n + 1 :])))
     assert said(rule, conditional(first, unchanged(status=200))) is None
+    assert fails(rule, conditional(first, unchanged(("ETag", '"v2"'), *KEPT[1:])))
+    assert passes(rule, conditional(first, unchanged(("ETag", f"W/{TAG}"), *KEPT[1:])))
 
 
 def test_another_version_is_sent() -> None:
@@ -160,6 +213,12 @@ def test_head_says_what_get_says() -> None:
     assert fails(rule, pair(answer(200, b"", JSON, [("Content-Length", "0")])))
     assert fails(rule, pair(answer(200, b"", "text/html", size)))
     assert said(rule, pair(answer(405))) is None
+    assert said(rule, pair(answer(501))) is None
+    assert warns(rule, pair(answer(404)))
+    tagged = answer(200, WHOLE, JSON, [("ETag", TAG)])
+    assert passes(rule, pair(answer(200, b"", JSON, [*size, ("ETag", f"W/{TAG}")]), tagged))
+    assert passes(rule, pair(answer(200, b"", JSON, size), tagged))
+    assert warns(rule, pair(answer(200, b"", JSON, [*size, ("ETag", '"v2"')]), tagged))
 
 
 def shared(*fields: tuple[str, str]) -> Exchange:
@@ -191,6 +250,13 @@ def test_a_preflight_is_answered_where_pages_may_read() -> None:
     assert said(rule, story(answer(204)))
     assert said(rule, story(answer(204, fields=[allowed, ("Access-Control-Allow-Methods", "POST")])))
     assert said(rule, story(answer(405), shared())) is None
+    fields = [("Origin", "https://viewer.example"), ("Access-Control-Request-Headers", "authorization")]
+    asked = ask(method="OPTIONS", fields=fields)
+    named = "Access-Control-Allow-Headers"
+    for right in ("Authorization", "accept , AUTHORIZATION", "*"):
+        assert passes(rule, story(answer(204, fields=[allowed, (named, right)])))
+    assert said(rule, story(answer(204, fields=[allowed, (named, "content-type")])))
+    assert said(rule, story(answer(204, fields=[allowed])))
 
 
 def test_capabilities_may_be_304_to_options() -> None:
@@ -198,3 +264,16 @@ def test_capabilities_may_be_304_to_options() -> None:
     assert passes(rule, exchange(answer(304), ask("", "application/json", tag, "OPTIONS")))
     assert fails(rule, exchange(answer(304), ask("", "application/json", (), "OPTIONS")))
     assert fails(rule, exchange(answer(304), ask("studies", "*/*", tag, "POST")))
+
+
+def compressed(coding: str, accepted: str = "gzip") -> Exchange:
+    fields = [("Content-Encoding", coding)]
+    return exchange(answer(200, gzip.compress(WHOLE), JSON, fields), ask(fields=[("Accept-Encoding", accepted)]))
+
+
+def test_a_coding_has_an_old_name() -> None:
+    rule = "http.content-coding-acceptable"
+    assert passes(rule, compressed("gzip"))
+    assert passes(rule, compressed("x-gzip"))
+    assert said(rule, compressed("x-gzip", "gzip;q=0"))
+    assert warns(rule, compressed("identity"))

@@ -339,9 +339,11 @@ def test_what_has_to_be_offered() -> None:
 
 
 @pytest.mark.parametrize(("body", "type_", "near"), [
-    ("<html><p>M\u00e4rta&#160;\u8003\u3048 <b>\u0436</b></p>", "text/html", True),
-    ("<p>M&auml;rta &#32771;&#12360; &#x436;</p>", "text/html", True),
-    ("M\u00e4rta\r\n\u8003\u3048 \u0436", "text/plain; charset=UTF-8", True),
+    ("<html><p>M\u00e4rta&#160;\u8003\u3048 <b>\u0436</b> a&lt;b &amp; c&gt;d</p>", "text/html", True),
+    ("<p>M&auml;rta &#32771;&#12360; &#x436; a&#60;b &#x26; c&#62;d</p>", "text/html", True),
+    ("M\u00e4rta\r\n\u8003\u3048 \u0436 a<b & c>d", "text/plain; charset=UTF-8", True),
+    ("<p>M\u00e4rta \u8003\u3048 \u0436 a<b & c>d</p>", "text/html", False),
+    ("<p>M\u00e4rta \u8003\u3048 \u0436 a&amp;lt;b &amp;amp; c&amp;gt;d</p>", "text/html", False),
     ("M?rta ?? ?", "text/plain", False),
     ("<p>Report</p>", "text/html", False),
 ])  # fmt: skip

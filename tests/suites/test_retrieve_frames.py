@@ -207,6 +207,11 @@ def test_a_location_names_its_frame() -> None:
     assert findings(rule, asked("1,3", octets(_frame(1), _frame(3), places=places), ds)) == []
     assert findings(rule, asked("1,3", octets(_frame(1), _frame(3), places=places[::-1]), ds))
     assert findings(rule, asked("1,3", octets(_frame(1), _frame(3)), ds)) is None
+    alike = findings(rule, asked("1,3", octets(_frame(1), _frame(3), places=[f"{r.BASE}/{r.path()}"] * 2), ds))
+    assert alike is not None
+    assert [f.warn for f in alike] == [True]
+    opaque = [f"{r.BASE}/objects/{n}" for n in "ab"]
+    assert findings(rule, asked("1,3", octets(_frame(1), _frame(3), places=opaque), ds)) == []
 
 
 def test_frames_are_those_of_the_instance() -> None:

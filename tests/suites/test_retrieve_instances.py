@@ -251,6 +251,14 @@ def test_a_location_names_its_part() -> None:
     assert findings(rule, exchange(WHOLE, opaque)) == []
     relative = r.multipart([("application/dicom", f"/dicomweb/{r.path()}", ONE)], "application/dicom")
     assert findings(rule, exchange(WHOLE, relative)) == []
+    other = r.multipart([("application/dicom", f"{r.BASE}/studies/1.2.3.9", ONE)], "application/dicom")
+    assert any(not f.warn for f in findings(rule, exchange(WHOLE, other)) or ())
+    study = r.path().partition("/series/")[0]
+    alike = [("application/dicom", f"{r.BASE}/{study}", octets) for octets in (ONE, TWO)]
+    found = findings(rule, exchange(WHOLE, r.multipart(alike, "application/dicom")))
+    assert found is not None
+    assert [f.warn for f in found] == [True]
+    assert findings(rule, exchange(WHOLE, r.multipart(alike[:1], "application/dicom"))) == []
 
 
 def test_a_location_leads_to_its_part() -> None:

@@ -115,6 +115,18 @@ def test_a_changed_value_shows_and_a_coercion_that_is_told_does_not() -> None:
     assert findings("store.kept-unchanged", journey(stored(one), retrieve(one, told))) == []
 
 
+@pytest.mark.parametrize(
+    ("added", "warned"),
+    [({"RetrieveAETitle": "ARCHIVE"}, True), ({"InstanceAvailability": "ONLINE"}, True), ({"StationName": "X"}, False)],
+)
+def test_what_an_archive_adds_of_its_own_is_a_warning(added: dict[str, str], warned: bool) -> None:
+    one = made(1)
+    more = fresh(storing.likes()[0], 1, "tests", study=one.study, series=one.series, **added)
+    found = findings("store.kept-unchanged", journey(stored(one), retrieve(one, more)))
+    assert found
+    assert [f.warn for f in found] == [warned]
+
+
 def changed_with_note(one: Sample) -> Sample:
     """The instance with another name and an Original Attributes Sequence that tells of it."""
     from pydicom.dataset import Dataset

@@ -94,7 +94,43 @@ def test_an_interim_answer_is_no_answer(tmp_path: Path) -> None:
     (x,) = hear(tmp_path, [(C, head), (S, b"HTTP/1.1 100 Continue\r\n\r\n"), (C, body), (S, OK)])
     assert x.answer.status == 200
     assert x.ask.body.bytes() == b"hello"
-    assert x.facts == {"began_ms": 0, "interim": [100]}
+    assert x.facts == {"began_ms": 0, "interim": [100], "head": []}
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: \xfc\t;:b\r\nX-B:\r\n\r\n", []),
+        (b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", []),
+        (b"GET / HTTP/1.1\nHost: a\n\n", ["2 lines that end in LF alone"]),
+        (b"GET / HTTP/1.1\r\nHost: a\n\r\n", ["1 lines that end in LF alone"]),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", ["' b', a folded line"]),
+        (b"GET / HTTP/1.1\r\nAccept : a\r\n\r\n", ["'Accept : a', no name with a colon right after it"]),
+        (b"GET / HTTP/1.1\r\nAccept a\r\n\r\n", ["'Accept a', no name with a colon right after it"]),
+        (b"GET / HTTP/1.1\r\nAccept: a\x00b\r\n\r\n", ["'Accept: a\\x00b', with a control character"]),
+    ],
+)
+def test_lines_of_a_head_that_are_forgiven_are_told(tmp_path: Path, head: bytes, told: list[str]) -> None:
+    (x,) = hear(tmp_path, [(C, head), (S, OK)])
+    assert x.facts["head"] == told
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"GET /studies HTTP/1.1\nHost: a\n\n", b"GET /studies HTTP/1.1\r\n\r\n",
+     b"GET /studies HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+     b"POST /studies HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+)  # fmt: skip
+def test_who_refuses_a_head_that_is_wrong_is_not_blamed(tmp_path: Path, head: bytes) -> None:
+    refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+    (x,) = hear(tmp_path, [(C, head), (S, refused)])
+    assert x.judged == frozenset({"user-agent"})
+    (x,) = hear(tmp_path, [(C, head), (S, OK)])
+    assert x.judged == BOTH
+    (x,) = hear(tmp_path, [(C, GET), (S, refused)])
+    assert x.judged == BOTH
+    found = hear(tmp_path, [(C, GET + b"\x00\x01 garbage\r\n\r\n"), (S, refused)])
+    assert [x.judged for x in found] == [frozenset({"user-agent"})] * 2
 
 
 def test_a_payload_that_the_close_ends(tmp_path: Path) -> None:

@@ -5,18 +5,22 @@ Must not judge what comes back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from harness.exchange import Exchange
 from harness.make.holding import Entity
 from harness.rule import probe
 from harness.talk.conversation import DICOM, JSON, OCTETS, Web
 from suites.web.capabilities.wadl import JSON as PLAIN_JSON
-from suites.web.capabilities.wadl import TYPES, WADL
+from suites.web.capabilities.wadl import TYPES, WADL, document
 
 NEVER = "2.25.99999999999999999999999999999999999"
 BULK = f"{OCTETS}, application/octet-stream"
 IMAGE = "image/jpeg, image/png"
 BOUNDARY = "dicomproof-empty"
+MOST_TYPES = 6  # media types of a resource that are asked for
+_WRITTEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z/;=\" ]{3,200}")
 
 
 @probe("capabilities.types", provokes=("web.capabilities",), needs="nothing")
@@ -39,7 +43,8 @@ def truth(web: Web) -> None:
     if image is None:
         return
     with web.journey("web.capabilities.truth"):
-        web.ask("OPTIONS", "", f"{WADL}, {PLAIN_JSON};q=0.5", step="document")
+        told = web.ask("OPTIONS", "", f"{WADL}, {PLAIN_JSON};q=0.5", step="document")
+        _media_types(web, told, image)
         for shape, path, accept in _resources(image):
             web.get(path, accept, step="call", facts={"shape": shape})
         web.get(f"studies/{NEVER}/metadata", step="unknown")
@@ -71,6 +76,18 @@ def _resources(image: Entity) -> Iterator[tuple[str, str, str]]:
         yield f"{shape}/rendered", f"{path}/rendered", IMAGE
         yield f"{shape}/thumbnail", f"{path}/thumbnail", IMAGE
     yield "studies/*/series/*/instances/*/frames/*", f"{instance}/frames/1", BULK
+
+
+def _media_types(web: Web, told: Exchange, image: Entity) -> None:
+    """Ask for search results and metadata in each media type listed for them: they hang on no kind of instance."""
+    found = document(told.answer)
+    places = {"studies": "studies?limit=1", "studies/*/series/*/instances/*/metadata": f"{image.path[1:]}/metadata"}
+    for shape, path in places.items():
+        listed = found.media_types(tuple(shape.split("/"))) if found else []
+        for name in [t for t in listed if _WRITTEN.fullmatch(t)][:MOST_TYPES]:
+            # the example of PS3.18 G leaves out the quotes that RFC 9110 wants
+            accept = re.sub(r'type=([^";\s]+)', r'type="\1"', name)
+            web.get(path, accept, step="type", facts={"shape": shape, "listed": name})
 
 
 def _post_nothing(web: Web, shape: str, path: str) -> None:

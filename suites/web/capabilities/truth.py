@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.exchange import Answer, Ask, Exchange, Journey
-from harness.rule import DOOR, RELATION, Door, Finding, ground, journey
-from suites.web.capabilities.wadl import JSON, Document, Shape, document, known
+from harness.rule import DOOR, RELATION, SHOULD, Door, Finding, ground, journey
+from suites.web.capabilities.wadl import JSON, WADL, Document, Shape, document, known
 
 ON = "web.capabilities.truth"
 MISSING = frozenset({404, 405, 410, 501})
@@ -68,6 +68,41 @@ def lists_a_store_that_is_not_there(ask: Ask, door: Door) -> Answer:
     """The description lists POST for a study, which is answered 405."""
     store = ask.method == "POST" and bool(ask.resource.study)
     return door(ask.but(target=ask.target + "/metadata")) if store else door(ask)
+
+
+@journey(
+    "capabilities.advertised-types-can-be-had",
+    cites="PS3.18 H; 8.9.3.2",
+    verifies="PS3.18-H-6",
+    level=SHOULD,  # Annex H speaks of resources and methods, and leaves representations to WADL
+    on=ON,
+    basis=RELATION,
+    when=lambda j: bool(j.steps("type")),
+    due=False,
+    says="Search results and metadata come in each media type that the description lists for them.",
+)
+def advertised_types_can_be_had(j: Journey) -> Iterator[Finding]:
+    for x in j.steps("type"):
+        if x.answer.status in (406, 415):
+            want = f"{x.facts.get('listed')}, which the description lists for /{'/'.join(_shape(x))}"
+            yield Finding(got=x.answer.line, want=want, where="status line", seq=x.seq)
+
+
+@advertised_types_can_be_had.mutant(at=DOOR)
+def lists_a_type_that_is_not_there(ask: Ask, door: Door) -> Answer:
+    """The description lists CSV wherever it lists JSON."""
+    answer = door(ask)
+    if ask.resource.kind != "web.capabilities" or answer.type != WADL:
+        return answer
+    json_, csv = b'mediaType="application/dicom+json"', b'mediaType="text/csv"'
+    return answer.but(body=answer.body.bytes().replace(json_, csv))
+
+
+@advertised_types_can_be_had.mutant
+def has_no_xml(x: Exchange) -> Answer | None:
+    """Metadata and search results are not to be had in XML, which the description lists."""
+    lists = x.kind == "web.retrieve.metadata" or x.kind.startswith("web.search")
+    return x.answer.but(status=406) if lists and "xml" in (x.ask.headers.get("accept") or "") else None
 
 
 @journey(

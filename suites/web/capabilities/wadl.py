@@ -91,11 +91,30 @@ class Document:
                 names.update(m for t in self._named("resource_type", kind) for m in self._methods(t))
         return found
 
+    def media_types(self, wanted: Shape, method: str = "GET") -> list[str]:
+        """The media types that a 200 to this method may have, each once, as they are written."""
+        found: dict[str, None] = {}
+        for shape, resource in self.resources():
+            for one in self._method_elements(resource) if shape == wanted else ():
+                for response in one.all("response") if one.attributes.get("name") == method else ():
+                    if "200" in response.attributes.get("status", "200").split():
+                        found.update(dict.fromkeys(self._representations(response)))
+        return list(found)
+
+    def _representations(self, response: Node) -> Iterator[str]:
+        for representation in response.all("representation"):
+            reference = representation.attributes.get("href")
+            for one in self._named("representation", reference) if reference else [representation]:
+                if told := one.attributes.get("mediaType", "").strip():
+                    yield told
+
     def _methods(self, node: Node) -> Iterator[str]:
+        return (one.attributes.get("name", "") for one in self._method_elements(node))
+
+    def _method_elements(self, node: Node) -> Iterator[Node]:
         for method in node.all("method"):
             reference = method.attributes.get("href")
-            for one in self._named("method", reference) if reference else [method]:
-                yield one.attributes.get("name", "")
+            yield from self._named("method", reference) if reference else [method]
 
     def _named(self, name: str, reference: str) -> list[Node]:
         wanted = reference.rpartition("#")[2]

@@ -5,10 +5,11 @@ Must not know which type an answer was given in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from harness.exchange import Ask, Exchange
-from harness.rule import ASK, SHALL_NOT, USER_AGENT, Finding, rule, undetected
+from harness.rule import ASK, SHALL_NOT, SHOULD, USER_AGENT, Finding, rule, undetected
 from harness.wire import media
 from harness.wire.uri import valid_uid
 from suites.web.client.bend import accepting
@@ -21,6 +22,11 @@ SYNTAX = ("media.characters", "media.type", "media.range", "media.parameter", "m
           "media.q-not-last", "media.unquoted-boundary")  # fmt: skip
 # 8.7.1 makes type a whole media type, and RFC 7231 had parameters after q; 8.7.1 writes no quotes round a boundary.
 DEBATED = ("media.type-with-parameters", "media.q-not-last", "media.unquoted-boundary")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_GAP = re.compile(r"\A[ \t]*,|,[ \t]*(?:,|\Z)")  # an empty member of a list (RFC 9110 5.6.1.1)
+_REPORTS = ("application/dicom+json", "application/dicom+xml", "application/json", "application/xml", "text/")
+_PICTURES = ("image/", "video/", "text/", "application/pdf")
+_BULK = (OCTETS, "image/", "video/", "application/pdf", "text/", "application/sla", "model/")
 _SERVICES = "web.search|web.retrieve|web.store|web.capabilities"
 
 
@@ -67,6 +73,9 @@ def accept_syntax(x: Exchange) -> Iterator[Finding]:
     yield from flawed(x.ask.accept.flaws, SYNTAX, warn=DEBATED)
     if reading.edition(x) < "2023e":
         yield from flawed(x.ask.accept.flaws, ("media.unquoted-type",))
+    if x.ask.accept.ranges and _GAP.search(_QUOTED.sub("", x.ask.accept.raw)):
+        # whoever reads it has to pass over it (RFC 9110 5.6.1.2)
+        yield Finding(x.ask.accept.raw[:200], "no empty members in the list", "Accept", warn=True)
 
 
 @accept_syntax.mutant(at=ASK, defects=("M-MP-35", "M-MP-36"))
@@ -79,6 +88,12 @@ def quotes_type_and_syntax_together(x: Exchange) -> Ask | None:
 def forgets_a_quote(x: Exchange) -> Ask | None:
     """A quoted parameter of Accept is not closed."""
     return accepting(x, 'multipart/related; type="application/dicom')
+
+
+@accept_syntax.mutant(at=ASK)
+def leaves_a_comma(x: Exchange) -> Ask | None:
+    """The list of types ends in a comma."""
+    return accepting(x, "application/dicom+json,")
 
 
 @accept_syntax.mutant(at=ASK)
@@ -237,6 +252,44 @@ def accepts_frames_of_a_search(x: Exchange) -> Ask | None:
 def accepts_json_of_instances(x: Exchange) -> Ask | None:
     """Instances are asked for as JSON."""
     return accepting(x, JSON) if x.kind == "web.retrieve.instances" else None
+
+
+def _covers(r: media.Range, types: tuple[str, ...]) -> bool:
+    """The range has something of these types, which are whole or the beginnings of some."""
+    named = r.parameters.get("type", "") if r.type == "multipart/related" else r.type
+    if named in ("*/*", "multipart/*"):
+        return True
+    return named.lower().startswith(types) or (named.endswith("/*") and any(t.startswith(named[:-1]) for t in types))
+
+
+@rule(
+    "client.accept-fits-the-answer",
+    cites="PS3.18 8.7.4; 10.4.4 Table 10.4.4-1; 10.5.4 Table 10.5.4-2",
+    on="web.retrieve.rendered|web.retrieve.thumbnail|web.retrieve.frames|web.retrieve.bulkdata|web.store",
+    level=SHOULD,
+    who=USER_AGENT,
+    content=False,
+    when=lambda x: x.ask.method in ("GET", "POST") and bool(x.ask.accept.ranges),
+    due=False,
+    says="Accept covers a type that can come: a report, a picture of a rendering, octets or a picture of bulkdata.",
+)
+def accept_fits_the_answer(x: Exchange) -> Iterator[Finding]:
+    shown = x.kind in ("web.retrieve.rendered", "web.retrieve.thumbnail")
+    types = _REPORTS if x.kind == "web.store" else _PICTURES if shown else _BULK
+    if not any(_covers(r, types) for r in x.ask.accept.ranges):
+        yield Finding(x.ask.accept.raw[:200], ", ".join(types), "Accept")
+
+
+@accept_fits_the_answer.mutant(at=ASK)
+def accepts_json_of_frames(x: Exchange) -> Ask | None:
+    """The Accept field of metadata is sent with everything."""
+    return accepting(x, JSON) if x.kind != "web.store" else None
+
+
+@accept_fits_the_answer.mutant(at=ASK)
+def accepts_instances_of_a_store(x: Exchange) -> Ask | None:
+    """The type that is sent is what is accepted as well."""
+    return accepting(x, f'multipart/related; type="{DICOM}"') if x.kind == "web.store" else None
 
 
 @rule(

@@ -18,6 +18,7 @@ METHODS = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT")
 VERSIONS = ("HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3")  # the last one as a later form of what the text names
 _PCHAR = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})"
 _PATH = re.compile(rf"(?:/{_PCHAR}*)+|\*")
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 _FRAMES = re.compile(r"[1-9][0-9]*(,[1-9][0-9]*)*")
 _BODILESS = "web.search|web.retrieve|web.capabilities"
 
@@ -99,6 +100,11 @@ def names_its_host(x: Exchange) -> Iterator[Finding]:
     authority = str(x.facts.get("served") or x.ask.base.partition("://")[2].partition("/")[0])
     usual = 443 if x.ask.base.startswith("https:") else 80
     told, ours = _authority(named[0].strip(), usual), _authority(authority, usual)
+    absolute = _ABSOLUTE.match(x.ask.target)
+    if absolute and "@" in absolute[1]:
+        yield Finding(absolute[1][:200], "no user in the authority (RFC 9110 4.2.4)", where="request target")
+    elif absolute and _authority(absolute[1], usual) != told:
+        yield Finding(named[0][:200], f"{absolute[1][:200]}, as in the target (RFC 9112 3.2.2)", where="Host")
     # whoever came by another name may have come through a proxy, which has a port of its own
     if told is None or (ours is not None and told[0] == ours[0] and told[1] != ours[1]):
         yield Finding(got=named[0][:200], want=authority, where="Host")
@@ -106,6 +112,8 @@ def names_its_host(x: Exchange) -> Iterator[Finding]:
 
 def _authority(text: str, usual: int) -> tuple[str, int] | None:
     """Host in lower case and port; None for what is no authority."""
+    if re.search(r"[/?#@\s]", text):
+        return None
     try:
         split = urlsplit(f"//{text}")
         return (split.hostname, split.port or usual) if split.hostname else None
@@ -117,6 +125,19 @@ def _authority(text: str, usual: int) -> tuple[str, int] | None:
 def forgets_host(x: Exchange) -> Ask:
     """Requests have no Host field."""
     return x.ask.but(headers=x.ask.headers.but("host", None))
+
+
+@names_its_host.mutant(at=ASK)
+def host_is_a_url(x: Exchange) -> Ask:
+    """Host has the whole Base URI."""
+    return x.ask.but(headers=x.ask.headers.but("host", x.ask.base))
+
+
+@names_its_host.mutant(at=ASK)
+def sends_its_password(x: Exchange) -> Ask | None:
+    """The target has user and password in it."""
+    host = x.ask.headers.get("host") or ""
+    return x.ask.but(target=f"http://me:secret@{host}{x.ask.target}") if x.ask.target.startswith("/") else None
 
 
 @names_its_host.mutant(at=ASK)

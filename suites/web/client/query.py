@@ -19,6 +19,7 @@ _CHARACTERS = re.compile(r"(?:[A-Za-z0-9\-._~!$'()*+;:@/?,&=]|%[0-9A-Fa-f]{2})*"
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
 _ATTRIBUTE = r"(?:[0-9A-Fa-f]{8}|[A-Z][A-Za-z0-9]*)"
 _NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]*|{_ATTRIBUTE}(?:\.{_ATTRIBUTE})*")
+_MEDIA_TYPES = ("accept", "contentType")  # whose parameters have an "=", as it is in the example of B.16
 _RESTFUL = "web.search|web.retrieve|web.store"
 
 
@@ -71,7 +72,7 @@ def query_characters(x: Exchange) -> Iterator[Finding]:
         name, _, value = word.partition("=")
         if broken := _BROKEN_ESCAPE.search(word):
             yield Finding(got=broken[0], want="% and two hexadecimal digits", where=f"query parameter {name[:60]}")
-        elif not _CHARACTERS.fullmatch(word) or "=" in value:
+        elif not _CHARACTERS.fullmatch(word) or ("=" in value and name not in _MEDIA_TYPES):
             bad = sorted({c for c in word if not _CHARACTERS.fullmatch(c)} or {"="})
             yield Finding(got=f"{' '.join(bad)} in {word[:100]}", want="percent-encoded", where="query")
 

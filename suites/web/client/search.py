@@ -43,7 +43,9 @@ def keys(x: Exchange) -> list[asked.Key]:
 )
 def search_names(x: Exchange) -> Iterator[Finding]:
     for parameter in x.resource.query.parameters:
-        if parameter.name and parameter.name not in asked.RESERVED and not asked.path_of(parameter.name):
+        known = parameter.name in asked.RESERVED or asked.path_of(parameter.name)
+        # a name that begins so is no attribute misspelt: caches are told apart by it
+        if parameter.name and not known and not parameter.name.startswith("_"):
             yield Finding(got=parameter.name[:80], want="a parameter of the search, a keyword or a tag", where="query")
 
 
@@ -138,7 +140,10 @@ def parts_uids_by_backslashes(x: Exchange) -> Ask | None:
 def key_values(x: Exchange) -> Iterator[Finding]:
     for where, want in asked.faults(x.ask):
         if not where.startswith(tuple(f"query parameter {name}=" for name in asked.RESERVED)):
-            yield Finding(got=where.partition("=")[2], want=want, where=where)
+            # "," shall be percent-encoded in any parameter (8.3.4.1), and is what parts a list (8.3.1)
+            uids = [key.value.split(",") for key in keys(x) if key.vr == "UI" and key.where.startswith(where)]
+            encoded = any(all(map(valid_uid, words)) for words in uids)
+            yield Finding(got=where.partition("=")[2], want=want, where=where, warn=encoded)
     for key in keys(x):
         padded = key.vr == "UI" and any(v != v.strip(" ") and valid_uid(v.strip(" ")) for v in key.values)
         if "\0" in key.value or padded:
@@ -239,9 +244,10 @@ def includes_all_and_more(x: Exchange) -> Ask | None:
 def includefield_names_attributes(x: Exchange) -> Iterator[Finding]:
     for word in asked.includes(x.ask):
         if word != "all" and not asked.path_of(word):
-            # a keyword of an edition to come is not known here
+            # a keyword of an edition to come is not known here; for commas see client.key-values
             new = re.fullmatch(r"[A-Z][A-Za-z0-9]*", word) is not None and word != "ALL"
-            yield Finding(word[:80], "a keyword, a tag or all", "query parameter includefield", warn=new)
+            encoded = all(asked.path_of(part) for part in word.split(","))
+            yield Finding(word[:80], "a keyword, a tag or all", "query parameter includefield", warn=new or encoded)
 
 
 @includefield_names_attributes.mutant(at=ASK)

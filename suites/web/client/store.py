@@ -302,7 +302,13 @@ def _uris(dataset: Any) -> Iterator[str]:
             yield from _uris(item)
 
 
-def _located(x: Exchange, uri: str) -> str:
+def uris_of(dataset: Any) -> list[str]:
+    """The BulkDataURIs of a data set of JSON or the Native Model."""
+    return list(_uris(dataset))
+
+
+def located(x: Exchange, uri: str) -> str:
+    """The URI against the Base URI."""
     return urljoin(x.ask.base.rstrip("/") + "/", uri)
 
 
@@ -318,10 +324,10 @@ def _located(x: Exchange, uri: str) -> str:
     says="The Content-Location of a bulkdata part is the BulkDataURI by which the metadata refers to it.",
 )
 def bulkdata_is_referenced(x: Exchange) -> Iterator[Finding]:
-    told = {_located(x, uri) for _, datasets in metadata(x) for d in datasets for uri in _uris(d)}
+    told = {located(x, uri) for _, datasets in metadata(x) for d in datasets for uri in _uris(d)}
     for part in _bulk(x):
         location = part.get("content-location")
-        if location is None or _located(x, location.strip()) not in told:
+        if location is None or located(x, location.strip()) not in told:
             want = "a BulkDataURI of the metadata" if told else "metadata that refers to it"
             yield Finding(got=location or "no Content-Location", want=want, where=f"part {part.index + 1}")
 
@@ -344,9 +350,9 @@ def locates_bulkdata_elsewhere(x: Exchange) -> Ask:
     says="Metadata precedes the bulkdata that it refers to.",
 )
 def metadata_comes_first(x: Exchange) -> Iterator[Finding]:
-    places = {_located(x, p.get("content-location") or ""): p.index for p in _bulk(x)}
+    places = {located(x, p.get("content-location") or ""): p.index for p in _bulk(x)}
     for part, datasets in metadata(x):
-        for uri in {_located(x, uri) for d in datasets for uri in _uris(d)}:
+        for uri in {located(x, uri) for d in datasets for uri in _uris(d)}:
             if places.get(uri, part.index) < part.index:
                 got = f"part {places[uri] + 1}, before its metadata"
                 yield Finding(got=got, want=f"after part {part.index + 1}", where=f"bulkdata {uri}"[:100])

@@ -12,12 +12,14 @@ from harness.rule import DOOR, SHOULD, Door, Finding, journey, rule
 
 ORIGIN = "https://viewer.example"  # where the pages of our probes are from
 _ALLOWED = "access-control-allow-origin"
+_WANTED = "access-control-request-headers"
+_GONE = (404, 410)
 
 
 def _pair(j: Journey) -> tuple[Exchange, Exchange] | None:
-    """GET and HEAD of one resource, both answered with success."""
+    """GET and HEAD of one resource, both answered with success, or HEAD as if there were nothing."""
     get, head = j.step("get"), j.step("head")
-    if get is None or head is None or not get.answer.ok or head.answer.status != get.answer.status:
+    if get is None or head is None or not get.answer.ok or head.answer.status not in (get.answer.status, *_GONE):
         return None
     return get, head
 
@@ -29,13 +31,20 @@ def _pair(j: Journey) -> tuple[Exchange, Exchange] | None:
     on="web.retrieve.head",
     when=lambda j: _pair(j) is not None,
     due=False,
-    says="HEAD tells the media type and the length that GET has, and no other.",
+    says="HEAD tells the media type, the length and the entity tag that GET has, and no other.",
 )
 def head_is_get_without_payload(j: Journey) -> Iterator[Finding]:
     pair = _pair(j)
     if pair is None:
         return
     get, head = pair
+    if head.answer.status in _GONE:
+        # nobody has to know HEAD, and 405 or 501 would say that: 404 says of what is there that it is not
+        yield Finding(got=head.answer.line, want=get.answer.line, where="status code", seq=head.seq, warn=True)
+        return
+    tags = [(x.answer.headers.get("etag") or "").strip().removeprefix("W/") for x in pair]
+    if all(tags) and tags[0] != tags[1]:
+        yield Finding(got=tags[1], want=tags[0], where="ETag", seq=head.seq, warn=True)
     for name in ("content-type", "content-length"):
         one, other = get.answer.headers.get(name), head.answer.headers.get(name)
         # each multipart message may have a boundary of its own, and what came in chunks has its length all the same
@@ -55,6 +64,19 @@ def head_has_no_length(x: Exchange) -> Answer | None:
 def head_is_a_page(x: Exchange) -> Answer | None:
     """HEAD says text/html whatever the resource is."""
     return x.answer.but(type="text/html") if x.ask.method == "HEAD" else None
+
+
+@head_is_get_without_payload.mutant
+def head_finds_nothing(x: Exchange) -> Answer | None:
+    """HEAD is answered 404 for what GET brings."""
+    return x.answer.but(status=404) if x.ask.method == "HEAD" else None
+
+
+@head_is_get_without_payload.mutant
+def head_is_of_another_version(x: Exchange) -> Answer | None:
+    """HEAD tells another entity tag."""
+    tagged = x.ask.method == "HEAD" and "etag" in x.answer.headers
+    return x.answer.but(headers=x.answer.headers.but("etag", '"another"')) if tagged else None
 
 
 @rule(
@@ -116,6 +138,16 @@ def preflight_is_answered(j: Journey) -> Iterator[Finding]:
             )
         elif methods and "GET" not in methods and "*" not in methods:
             yield Finding(got=methods, want="a list with GET", where="Access-Control-Allow-Methods", seq=x.seq)
+        elif missing := _fields(x.ask, _WANTED) - _fields(x.answer, "access-control-allow-headers"):
+            got = x.answer.headers.get("access-control-allow-headers") or "none"
+            want = f"a list with {', '.join(sorted(missing))}, which was asked for"
+            yield Finding(got=got, want=want, where="Access-Control-Allow-Headers", seq=x.seq)
+
+
+def _fields(message: Ask | Answer, name: str) -> set[str]:
+    """The field names in a list; an asterisk stands for what the preflights of our probes ask for."""
+    named = {word.strip().lower() for word in (message.headers.get(name) or "").split(",")} - {""}
+    return named | {"authorization"} if "*" in named else named
 
 
 @preflight_is_answered.mutant(at=DOOR)
@@ -124,3 +156,10 @@ def refuses_to_be_asked_before(ask: Ask, door: Door) -> Answer:
     answer = door(ask)
     asked = "access-control-request-method" in ask.headers
     return answer.but(status=405, headers=answer.headers.but("allow", "GET")) if asked else answer
+
+
+@preflight_is_answered.mutant
+def lets_nobody_log_in(x: Exchange) -> Answer | None:
+    """A preflight is told that pages may send Content-Type, and no Authorization."""
+    name = "access-control-allow-headers"
+    return x.answer.but(headers=x.answer.headers.but(name, "content-type")) if name in x.answer.headers else None

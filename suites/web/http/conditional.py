@@ -57,12 +57,27 @@ def not_modified_repeats_the_fields(j: Journey) -> Iterator[Finding]:
             told = first.answer.headers.get(name) if first else None
             if told is not None and name not in x.answer.headers:
                 yield Finding(got=f"no {name}", want=f"{name}: {told}", where="header fields", seq=x.seq)
+        if first and x.answer.status == 304:
+            yield from _other_tag(x, first)
+
+
+def _other_tag(x: Exchange, first: Exchange) -> Iterator[Finding]:
+    """A tag that is not the one of the version that is said to be still the same; weak or strong is no matter here."""
+    told, now = first.answer.headers.get("etag"), x.answer.headers.get("etag")
+    if told and now and told.strip().removeprefix("W/") != now.strip().removeprefix("W/"):
+        yield Finding(got=now, want=told, where="ETag", seq=x.seq)
 
 
 @not_modified_repeats_the_fields.mutant
 def not_modified_and_no_more(x: Exchange) -> Answer | None:
     """A 304 has no entity tag."""
     return x.answer.but(headers=x.answer.headers.but("etag", None)) if x.answer.status == 304 else None
+
+
+@not_modified_repeats_the_fields.mutant
+def not_modified_from_another(x: Exchange) -> Answer | None:
+    """A 304 tells the tag of another version than the one that it says is still the same."""
+    return x.answer.but(headers=x.answer.headers.but("etag", '"another"')) if x.answer.status == 304 else None
 
 
 @journey(

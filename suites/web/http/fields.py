@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from harness.exchange import Answer, Ask, Exchange
 from harness.rule import BOTH, SHALL_NOT, SHOULD, WIRE, Finding, rule, undetected, untested
-from harness.wire import dicom_json
+from harness.wire import dicom_json, native_xml
 from suites.web.flawed import flawed
 
 # RFC 9110 5.3: these are no lists, so a second field of the name contradicts the first.
@@ -283,10 +283,18 @@ def warns_without_an_agent(x: Exchange) -> Answer | None:
 
 
 def _own_urls(x: Exchange) -> Iterator[tuple[str, str]]:
-    """The absolute URLs that a JSON answer tells: Retrieve URLs and Bulkdata URIs, with their places."""
-    reading = x.answer.json if x.answer.ok else None
-    for n, dataset in enumerate(reading.datasets if reading else ()):
+    """The absolute URLs that an answer tells, with their places: Retrieve URLs, Bulkdata URIs, Content-Locations."""
+    if not x.answer.ok:
+        return
+    for n, dataset in enumerate(x.answer.json.datasets if x.answer.json else ()):
         yield from _urls(dataset, f"/{n}", 0)
+    for n, document in enumerate(x.answer.documents, 1):
+        for shown in document.datasets:
+            yield from _urls(native_xml.to_json(shown), f"document {n} ", 0)
+    told = [("Content-Location", value) for value in x.answer.headers.all("content-location")]
+    told += [(f"part {p.index + 1} Content-Location", value) for p in x.answer.parts for value in
+             p.all("content-location")]  # fmt: skip
+    yield from ((where, url.strip()) for where, url in told if url.strip().lower().startswith(("http://", "https://")))
 
 
 def _urls(dataset: dicom_json.DataSet, where: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -304,11 +312,11 @@ def _urls(dataset: dicom_json.DataSet, where: str, depth: int) -> Iterator[tuple
 
 @rule(
     "http.urls-name-the-host-asked",
-    cites="PS3.18 F.2.6; 10.6.3.3",
+    cites="PS3.18 F.2.6; 8.4.3; 8.6.1.2; 10.6.3.3",
     level=SHOULD,
-    on="web.search|web.retrieve.metadata",
+    on="web.search|web.retrieve",
     when=lambda x: any(True for _ in _own_urls(x)),
-    says="URLs in an answer lead to the host that was asked, so that the user agent can follow them.",
+    says="URLs in an answer and its Content-Locations lead to the host that was asked, so that they can be followed.",
 )
 def urls_name_the_host_asked(x: Exchange) -> Iterator[Finding]:
     for where, told in _own_urls(x):
@@ -325,6 +333,16 @@ def tells_its_inner_name(x: Exchange) -> Answer | None:
     if not x.answer.json or not host:
         return None
     return x.answer.but(body=x.answer.body.bytes().replace(f"//{host}/".encode(), b"//pacs.internal/"))
+
+
+@urls_name_the_host_asked.mutant
+def places_have_an_inner_name(x: Exchange) -> Answer | None:
+    """The Content-Location of parts carries the name that the server has inside its own network."""
+    host = x.ask.headers.get("host") or ""
+    if not x.answer.parts or not host:
+        return None
+    inner = b"Content-Location: http://pacs.internal/"
+    return x.answer.but(body=re.sub(rb"(?i)Content-Location: https?://[^/\r]+/", inner, x.answer.body.bytes()))
 
 
 untested("PS3.18-8.2-1", why="every request of a run is made of Base URI, path and query; nothing else could be seen")

@@ -194,11 +194,21 @@ def _codings(field: str) -> Mapping[str, float]:
 )
 def content_coding_acceptable(x: Exchange) -> Iterator[Finding]:
     allowed = _codings(x.ask.headers.get("accept-encoding") or "")
-    for coding in (x.answer.headers.get("content-encoding") or "identity").lower().split(","):
-        name = coding.strip()
+    said = (x.answer.headers.get("content-encoding") or "identity").lower()
+    if said.strip() == "identity" and "content-encoding" in x.answer.headers:
+        want = "no Content-Encoding where there is none"  # 12.5.3: the word is for Accept-Encoding only
+        yield Finding(got=said, want=want, where="Content-Encoding", warn=True)
+    for coding in said.split(","):
+        name = coding.strip().removeprefix("x-")  # 8.4.1: x-gzip and x-compress are what they are without it
         otherwise = allowed.get("*", 1.0 if name == "identity" else 0.0)
         if allowed.get(name, otherwise) == 0:
             yield Finding(got=name, want=x.ask.headers.get("accept-encoding") or "", where="Content-Encoding")
+
+
+@content_coding_acceptable.mutant
+def says_that_nothing_was_done(x: Exchange) -> Answer | None:
+    """Content-Encoding says identity."""
+    return x.answer.but(headers=x.answer.headers.but("content-encoding", "identity")) if _small_json(x) else None
 
 
 @content_coding_acceptable.mutant

@@ -14,7 +14,7 @@ from harness.rule import DOOR, SHALL_NOT, SHOULD, Door, Finding, journey, rule
 from harness.wire import multipart
 
 _RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
-_UNSATISFIED = re.compile(r"bytes \*/[0-9]+")
+_UNSATISFIED = re.compile(r"bytes \*/([0-9]+)")
 # RFC 9110 15.3.7: what a 200 would have had, a 206 has as well.
 KEPT = ("etag", "cache-control", "content-location", "expires", "vary")
 
@@ -45,9 +45,17 @@ def content_range(x: Exchange) -> Iterator[Finding]:
                       where="Content-Range")  # fmt: skip
 
 
-def _asked(ask: Ask) -> tuple[int, int] | None:
-    match = re.fullmatch(r"bytes=([0-9]+)-([0-9]+)", ask.headers.get("range") or "")
-    return (int(match[1]), int(match[2])) if match else None
+def _asked(ask: Ask, size: int) -> tuple[int, int] | None:
+    """First and last octet of the one range that is asked of so many octets; None for several, and for no range.
+
+    The last may lie behind the end. A suffix range names the last octets, all of them when it is longer (14.1.2).
+    """
+    match = re.fullmatch(r"bytes=([0-9]*)-([0-9]*)", (ask.headers.get("range") or "").strip())
+    if not match or not (match[1] or match[2]):
+        return None
+    if not match[1]:
+        return max(size - int(match[2]), 0), size - 1
+    return int(match[1]), int(match[2]) if match[2] else size - 1
 
 
 def _unranged(ask: Ask, door: Door) -> Answer:
@@ -57,7 +65,8 @@ def _unranged(ask: Ask, door: Door) -> Answer:
 
 def _cut(ask: Ask, answer: Answer, shift: int = 0, field: bool = True) -> Answer:
     """The 206 answer to a range request, as a server would give it that has ranges; the whole for anything else."""
-    asked, size = _asked(ask), answer.body.size
+    size = answer.body.size
+    asked = _asked(ask, size)
     if not asked or answer.status != 200 or answer.multipart is not None or asked[0] + shift >= size:
         return answer
     first, last = asked[0], min(asked[1], size - 1)
@@ -85,14 +94,19 @@ def range_of_another_length(ask: Ask, door: Door) -> Answer:
     verifies="PS3.18-8.6.1.1-2",
     on="web.retrieve.range",
     since="2023e",
-    when=lambda j: bool(_whole(j)) and bool(j.steps("range")),
+    when=lambda j: bool(_whole(j)) and bool(_ranges(j)),
     says="A range request is answered with those octets of the whole and 206, or with the whole and 200.",
 )
 def range_is_part_of_whole(j: Journey) -> Iterator[Finding]:
     whole = _whole(j)
-    for x in j.steps("range"):
+    for x in _ranges(j):
         if whole and x.answer.type != "multipart/byteranges":
             yield from _compared(x, whole)
+
+
+def _ranges(j: Journey) -> list[Exchange]:
+    """Those that were asked for one range, and for several, of which one may be all that is sent (15.3.7)."""
+    return [*j.steps("range"), *j.steps("several")]
 
 
 def _whole(j: Journey) -> Exchange | None:
@@ -103,17 +117,28 @@ def _whole(j: Journey) -> Exchange | None:
 
 def _compared(x: Exchange, whole: Exchange) -> Iterator[Finding]:
     size, status = whole.answer.body.size, x.answer.status
-    asked = _asked(x.ask)
+    asked = _asked(x.ask, size)
     satisfiable = asked is not None and asked[0] < size
     if status == 200 and not x.answer.body.same(whole.answer.body):
         yield Finding(got=f"200 with {x.answer.body.size} octets", want=f"the whole, {size} octets", where="payload",
                       seq=x.seq)  # fmt: skip
     elif status == 416 and satisfiable:
         yield Finding(got=x.answer.line, want=f"a range of {size} octets", where="status code", seq=x.seq)
+    elif status == 416:
+        yield from _unsatisfied(x, size)
     elif status == 206:
         yield from _partial(x, whole, asked, satisfiable)
-    elif status not in (200, 206, 416):
-        yield Finding(got=x.answer.line, want="206, 200 or 416", where="status code", seq=x.seq)
+    elif status != 200:
+        # 416 is what RFC 9110 14.2 says there SHOULD be, so another refusal of what is not there is no failure
+        refused = not satisfiable and status // 100 == 4
+        yield Finding(got=x.answer.line, want="206, 200 or 416", where="status code", seq=x.seq, warn=refused)
+
+
+def _unsatisfied(x: Exchange, size: int) -> Iterator[Finding]:
+    """What 416 says the size is (RFC 9110 14.4)."""
+    told = _UNSATISFIED.fullmatch((x.answer.headers.get("content-range") or "").strip())
+    if told and int(told[1]) != size:
+        yield Finding(got=told[0], want=f"bytes */{size}", where="Content-Range", seq=x.seq)
 
 
 def _partial(x: Exchange, whole: Exchange, asked: tuple[int, int] | None, satisfiable: bool) -> Iterator[Finding]:
@@ -136,6 +161,34 @@ def _partial(x: Exchange, whole: Exchange, asked: tuple[int, int] | None, satisf
 def range_of_the_neighbours(ask: Ask, door: Door) -> Answer:
     """A range begins one octet late."""
     return _cut(ask, _unranged(ask, door), shift=1)
+
+
+@range_is_part_of_whole.mutant
+def last_octets_are_the_first(x: Exchange) -> Answer | None:
+    """A range of the last octets is counted from the beginning."""
+    match = re.fullmatch(r"bytes=-([0-9]+)", x.ask.headers.get("range") or "")
+    told = _RANGE.fullmatch(x.answer.headers.get("content-range") or "")
+    if not match or not told or x.answer.status != 206:
+        return None
+    named = f"bytes 0-{int(match[1]) - 1}/{told[3]}"
+    return x.answer.but(headers=x.answer.headers.but("content-range", named))
+
+
+@range_is_part_of_whole.mutant
+def unsatisfied_of_another_size(x: Exchange) -> Answer | None:
+    """416 tells a size that the representation does not have."""
+    return x.answer.but(headers=x.answer.headers.but("content-range", "bytes */1")) if x.answer.status == 416 else None
+
+
+@range_is_part_of_whole.mutant(at=DOOR)
+def several_ranges_in_one(ask: Ask, door: Door) -> Answer:
+    """Several ranges are sent one after the other and called a single one."""
+    whole = _unranged(ask, door)
+    if "," not in (ask.headers.get("range") or "") or whole.status != 200 or whole.multipart is not None:
+        return door(ask)
+    octets, size = whole.body.read(0, 10) + whole.body.read(20, 10), whole.body.size
+    headers = whole.headers.but("content-range", f"bytes 0-{len(octets) - 1}/{size}")
+    return whole.but(status=206, headers=headers, body=octets)
 
 
 @range_is_part_of_whole.mutant(at=DOOR)
@@ -169,7 +222,8 @@ def accept_ranges_is_true(j: Journey) -> Iterator[Finding]:
 
 
 def _satisfiable(x: Exchange, j: Journey) -> bool:
-    asked, whole = _asked(x.ask), _whole(j)
+    whole = _whole(j)
+    asked = _asked(x.ask, whole.answer.body.size) if whole else None
     return asked is not None and whole is not None and asked[0] < whole.answer.body.size
 
 
@@ -194,13 +248,17 @@ def _byteranges(x: Exchange) -> list[tuple[str, Body]]:
     on="web.retrieve.range",
     when=lambda j: bool(_whole(j)) and any(x.answer.type == "multipart/byteranges" for x in j.exchanges),
     due=False,
-    says="Each part of multipart/byteranges names its range in Content-Range and carries those octets of the whole.",
+    says="Each part of multipart/byteranges names its range in Content-Range and carries those octets of the whole; "
+    "one range alone is not sent so.",
 )
 def byteranges_are_parts_of_whole(j: Journey) -> Iterator[Finding]:
     whole = _whole(j)
     for x in j.exchanges:
         if whole and x.answer.type == "multipart/byteranges":
             yield from _part_by_part(x, whole.answer.body)
+            if _asked(x.ask, whole.answer.body.size):
+                want = "one part, with Content-Range, since one range was asked for"
+                yield Finding(got=x.answer.type, want=want, where="Content-Type", seq=x.seq)
 
 
 def _part_by_part(x: Exchange, whole: Body) -> Iterator[Finding]:
@@ -235,6 +293,18 @@ def ranges_without_names(x: Exchange) -> Answer | None:
     if x.answer.type != "multipart/byteranges":
         return None
     return x.answer.but(body=re.sub(rb"\r\nContent-Range: [^\r]*", b"", x.answer.body.bytes()))
+
+
+@byteranges_are_parts_of_whole.mutant
+def one_range_among_several(x: Exchange) -> Answer | None:
+    """One range that was asked for comes as multipart/byteranges of one part."""
+    told = x.answer.headers.get("content-range")
+    if x.answer.status != 206 or not told or "," in (x.ask.headers.get("range") or ""):
+        return None
+    head = f"--b\r\nContent-Type: {x.answer.type}\r\nContent-Range: {told}\r\n\r\n".encode()
+    headers = x.answer.headers.but("content-range", None)
+    octets = head + x.answer.body.bytes() + b"\r\n--b--\r\n"
+    return x.answer.but(type="multipart/byteranges; boundary=b", headers=headers, body=octets)
 
 
 @journey(

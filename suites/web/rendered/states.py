@@ -18,10 +18,10 @@ from suites.web.rendered.bend import coded, redrawn
 from suites.web.rendered.ground import SHOWS
 from suites.web.rendered.parameters import bad_viewport
 from suites.web.rendered.pixels import CURVE
-from suites.web.rendered.reading import JPEG, RENDERED, got, held, named, pictures, plain
+from suites.web.rendered.reading import JPEG, NOT_NOW, RENDERED, got, held, named, pictures, plain
 
 WINDOW = Window(1000, 8)  # of the state; the image itself has another one
-NOT_OFFERED = (404, 406, 501)  # a server that renders no presentation states
+NOT_OFFERED = (404, 405, 406, 410, 501)  # a server that renders no presentation states
 
 
 def _state(x: Exchange) -> bool:
@@ -76,7 +76,8 @@ def state_is_its_image(x: Exchange) -> Answer | None:
 )
 def state_refuses(x: Exchange) -> Iterator[Finding]:
     if x.answer.status != 400:
-        yield Finding(f"{x.answer.line} to {x.ask.query.raw or 'a frame number'}", "400", "status line")
+        yield Finding(f"{x.answer.line} to {x.ask.query.raw or 'a frame number'}", "400", "status line",
+                      warn=x.answer.status in NOT_NOW)  # fmt: skip
 
 
 def _too_much(x: Exchange) -> bool:

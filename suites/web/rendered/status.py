@@ -24,6 +24,7 @@ from suites.web.rendered.reading import (
     NOT_NOW,
     RELATED,
     RENDERED,
+    THUMBNAIL,
     category,
     got,
     held,
@@ -160,7 +161,8 @@ def one_of_the_series(x: Exchange) -> Answer | None:
 def single_part_of_many(x: Exchange) -> Iterator[Finding]:
     if x.answer.status != 406:
         several = x.answer.ok and int(x.facts.get("images", 0)) > 1
-        yield Finding(x.answer.line, "406", "status line", warn=not several and x.answer.status < 500)
+        light = x.answer.status < 500 or x.answer.status in NOT_NOW
+        yield Finding(x.answer.line, "406", "status line", warn=not several and light)
 
 
 def _single_part(x: Exchange) -> bool:
@@ -189,13 +191,19 @@ def _picture(x: Exchange) -> Answer:
     cites="PS3.18 10.4.3.1; 10.1.1",
     verifies=("PS3.18-10.4.3.1-3", "PS3.18-10.4.1.1.6-2"),
     on=BOTH_KINDS,
-    when=lambda x: plain(x) and held(x) and bool(x.facts.get("no-frame")),
+    when=lambda x: plain(x) and held(x) and bool(x.facts.get("no-frame")) and not _without_thumbnails(x),
     says="Frame 0, a frame beyond the last one and what is no number are answered 404 or 400.",
 )
 def no_such_frame(x: Exchange) -> Iterator[Finding]:
     if x.answer.status not in (400, 404):
         partly = "," in x.resource.frames and x.answer.status == 206
-        yield Finding(x.answer.line, "404 or 400", "status line", warn=x.answer.status // 100 == 4 or partly)
+        light = x.answer.status // 100 == 4 or x.answer.status in NOT_NOW or partly
+        yield Finding(x.answer.line, "404 or 400", "status line", warn=light)
+
+
+def _without_thumbnails(x: Exchange) -> bool:
+    """A server without thumbnails, which are optional, says so whatever is asked of them."""
+    return x.kind == THUMBNAIL and x.answer.status in (405, 501)
 
 
 @no_such_frame.mutant
@@ -209,6 +217,35 @@ def no_frame_is_500(x: Exchange) -> Answer | None:
     """A frame that is not there ends in an internal error."""
     wrong = bool(x.resource.frames) and x.answer.status in (400, 404)
     return x.answer.but(status=500, reason="Internal Server Error") if wrong else None
+
+
+def _listed(x: Exchange) -> int:
+    """How many frames of a pattern are asked for in a list that the pattern has them all of."""
+    pattern, wordlist = PATTERNS.get(named(x)), x.resource.frames.split(",") if x.resource.frames else []
+    there = pattern is not None and all(w.isdigit() and 1 <= int(w[:9]) <= pattern.frames for w in wordlist)
+    return len(set(wordlist)) if there and len(wordlist) > 1 else 0
+
+
+@rule(
+    "rendered.frames-are-all-shown",
+    cites="PS3.18 10.4.1.1.3; 10.4.3.3.3",
+    verifies=("PS3.18-10.4.1.1.3-1", "PS3.18-10.4.3.3.3-1"),
+    on=RENDERED,
+    after=SHOWS,
+    when=lambda x: plain(x) and held(x) and _listed(x) > 0 and got(x),
+    says="Of several frames that are asked for at once a picture of each comes.",
+)
+def frames_are_all_shown(x: Exchange) -> Iterator[Finding]:
+    found = sum(one.picture.frames for one in pictures(x))
+    if found != _listed(x):
+        yield Finding(f"{found} pictures", f"{_listed(x)}, of frames {x.resource.frames}", "body")
+
+
+@frames_are_all_shown.mutant
+def first_of_the_list(x: Exchange) -> Answer | None:
+    """Of a list of frames only the first one is rendered."""
+    parts = [(p.fields, p.content.bytes()) for p in x.answer.parts]
+    return reframed(x.answer, parts[:1]) if _listed(x) and len(parts) > 1 else None
 
 
 # --- what is stored ----------------------------------------------------------------------------------------------

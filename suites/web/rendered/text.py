@@ -5,34 +5,25 @@ Must not know how a page is laid out: nobody says.
 
 from __future__ import annotations
 
-import codecs
 import html
-import re
 from collections.abc import Iterator
 
 from harness.exchange import Answer, Exchange
 from harness.rule import Finding, rule
 from suites.web.rendered.bend import changed
 from suites.web.rendered.ground import SHOWS
-from suites.web.rendered.reading import HTML, PDF, PLAIN, RENDERED, XML, Shown, got, held, named, shown
+from suites.web.rendered.markup import LONGEST, words
+from suites.web.rendered.reading import HTML, NOT_NOW, PDF, PLAIN, RENDERED, XML, Shown, got, held, named, shown
 
-WORDS = "M\u00e4rta \u8003\u3048 \u0436"  # of the report; in no character set but those of Unicode
+# Of the report: letters in no character set but those of Unicode, and what has to be escaped in HTML and XML.
+WORDS = "M\u00e4rta \u8003\u3048 \u0436 a<b & c>d"
 _TEXTS = (HTML, PLAIN, XML)
-_LONGEST = 4 << 20  # octets of a text that are looked at
-_MARKUP = re.compile(r"<[^>]*>")
-_SPACE = re.compile(r"\s+")
+_TAIL = 2048  # octets at the end of a PDF document in which its trailer ends
 
 
 def words_of(one: Shown) -> str | None:
     """The text without markup and with single blanks; None when it is not in its charset."""
-    octets = one.content.read(0, _LONGEST)
-    try:
-        text = octets.decode(codecs.lookup(charset_of(one)).name)
-    except (LookupError, UnicodeDecodeError):
-        return None
-    if one.type in (HTML, XML):
-        text = html.unescape(_MARKUP.sub(" ", text))
-    return _SPACE.sub(" ", text)
+    return words(one.type, charset_of(one), one.content)
 
 
 def charset_of(one: Shown) -> str:
@@ -71,10 +62,30 @@ def other_letters_are_lost(x: Exchange) -> Answer | None:
     """Letters beyond ASCII are question marks."""
 
     def ascii_only(one: Shown) -> bytes | None:
-        text = one.content.read(0, _LONGEST).decode("utf-8", "replace")
+        text = one.content.read(0, LONGEST).decode("utf-8", "replace")
         return html.unescape(text).encode("ascii", "replace") if one.type in _TEXTS else None
 
     return changed(x, ascii_only) if named(x) == "text" else None
+
+
+@text_has_the_words.mutant
+def words_are_taken_for_markup(x: Exchange) -> Answer | None:
+    """What has to be escaped in HTML is written as it is, so that a report can bring in markup."""
+
+    def bare(one: Shown) -> bytes | None:
+        return html.unescape(one.content.read(0, LONGEST).decode("utf-8", "replace")).encode()
+
+    return changed(x, lambda one: bare(one) if one.type == HTML else None) if named(x) == "text" else None
+
+
+@text_has_the_words.mutant
+def escapes_twice(x: Exchange) -> Answer | None:
+    """What has to be escaped in HTML is escaped twice, so that people read the escapes."""
+
+    def again(one: Shown) -> bytes | None:
+        return one.content.read(0, LONGEST).replace(b"&", b"&amp;") if one.type == HTML else None
+
+    return changed(x, again) if named(x) == "text" else None
 
 
 @rule(
@@ -140,12 +151,26 @@ def charset_is_406(x: Exchange) -> Answer | None:
 )
 def document_is_its_own(x: Exchange) -> Iterator[Finding]:
     if not x.answer.ok:
-        light = x.answer.status // 100 == 4
+        light = x.answer.status // 100 == 4 or x.answer.status in NOT_NOW
         yield Finding(x.answer.line, "200, or 406 where PDF is not offered", "status line", warn=light)
     for one in shown(x):
-        octets = one.content.read(0, _LONGEST)
+        octets = one.content.read(0, 8)
         if one.type == PDF and not octets.startswith(b"%PDF-"):
-            yield Finding(f"octets {octets[:8].hex()}", "a PDF document", one.where)
+            yield Finding(f"octets {octets.hex()}", "a PDF document", one.where)
+        elif one.type == PDF and not _ended(one):
+            yield Finding("no startxref and %%EOF at its end", "a whole PDF document", one.where)
+
+
+def _ended(one: Shown) -> bool:
+    """The trailer that ends every PDF document (ISO 32000-1 7.5.5) is there."""
+    tail = one.content.read(max(0, one.content.size - _TAIL))
+    return b"startxref" in tail and b"%%EOF" in tail[tail.rfind(b"startxref") :]
+
+
+@document_is_its_own.mutant
+def pdf_is_cut(x: Exchange) -> Answer | None:
+    """The end of an encapsulated PDF is missing."""
+    return changed(x, lambda one: one.content.read(0, one.content.size // 2) if one.type == PDF else None)
 
 
 @document_is_its_own.mutant(defects="M-RE-03")

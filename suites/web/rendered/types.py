@@ -15,6 +15,7 @@ from harness.wire import media
 from suites.model.altered import reframed
 from suites.web.rendered.bend import changed, coded
 from suites.web.rendered.ground import SHOWS
+from suites.web.rendered.markup import untrue
 from suites.web.rendered.reading import (
     BOTH_KINDS,
     GIF,
@@ -23,11 +24,13 @@ from suites.web.rendered.reading import (
     NOT_NOW,
     ORDINARY,
     PDF,
+    PLAIN,
     PNG,
     RELATED,
     RENDERED,
     REQUIRED,
     THUMBNAIL,
+    XML,
     Shown,
     accepts,
     category,
@@ -130,6 +133,34 @@ def first_named_wins(x: Exchange) -> Answer | None:
     return _recoded(x, first[0]) if first and len(x.ask.accept.ranges) > 1 else None
 
 
+def _chosen(x: Exchange) -> frozenset[str]:
+    """The types of the accept parameter with the greatest weight, if every server has to offer each that it names."""
+    found, usual = _named(x), REQUIRED.get(category(x), ())
+    if not found or not all(r.type in usual and accepts(x, r.type) for r in found):
+        return frozenset()
+    return frozenset(r.type for r in found if r.q == max(other.q for other in found))
+
+
+@rule(
+    "rendered.accept-parameter-decides",
+    cites="PS3.18 8.7.8.1; 8.3.3.1; 10.4.1.2 Table 10.4.1-5",
+    verifies=("PS3.18-8.3.3.1-1", "PS3.18-8.7.8.1-3"),
+    on=RENDERED,
+    after=SHOWS,
+    when=lambda x: got(x) and plain(x) and held(x) and named(x) in ORDINARY and bool(_chosen(x)),
+    says="A type of the accept parameter that every server has to offer comes before those of the Accept field.",
+)
+def accept_parameter_decides(x: Exchange) -> Iterator[Finding]:
+    if x.answer.type not in _chosen(x):
+        yield Finding(x.answer.type or "no media type", " or ".join(sorted(_chosen(x))), "Content-Type")
+
+
+@accept_parameter_decides.mutant
+def parameter_is_not_looked_at(x: Exchange) -> Answer | None:
+    """The accept parameter is not looked at, so whoever accepts anything gets a JPEG."""
+    return _recoded(x, JPEG) if "accept" in x.ask.query and x.answer.type != JPEG else None
+
+
 @rule(
     "rendered.default-type",
     cites="PS3.18 8.7.4 Table 8.7.4-1; 8.7.7; 10.4.4",
@@ -185,6 +216,8 @@ def type_is_true(x: Exchange) -> Iterator[Finding]:
             yield Finding(f"octets {one.content.read(0, 8).hex()}", "%PDF-", f"{one.where}, its first octets")
         elif one.type.startswith("text/") and one.picture.format:
             yield Finding(one.picture.type, one.type, f"{one.where}, its first octets")
+        elif seen := untrue(one.type, one.media.parameters.get("charset", "utf-8").lower(), one.content):
+            yield Finding(seen, one.type, one.where)
 
 
 def _told(one: Shown) -> bool:
@@ -201,6 +234,24 @@ def png_called_jpeg(x: Exchange) -> Answer | None:
 def empty_octets_called_jpeg(x: Exchange) -> Answer | None:
     """Zeros are called a picture."""
     return x.answer.but(body=bytes(100)) if got(x) and x.answer.type in _IMAGES else None
+
+
+@type_is_true.mutant
+def page_called_plain(x: Exchange) -> Answer | None:
+    """An HTML page is called text/plain."""
+    return x.answer.but(type=PLAIN) if got(x) and x.answer.type == HTML else None
+
+
+@type_is_true.mutant
+def text_called_page(x: Exchange) -> Answer | None:
+    """Plain text is called text/html."""
+    return x.answer.but(type=HTML) if got(x) and x.answer.type == PLAIN else None
+
+
+@type_is_true.mutant
+def xml_is_not_closed(x: Exchange) -> Answer | None:
+    """The end of an XML document is missing."""
+    return changed(x, lambda one: one.content.read(0, one.content.size - 12) if one.type == XML else None)
 
 
 @rule(
@@ -345,7 +396,7 @@ def unacceptable_is_406(x: Exchange) -> Iterator[Finding]:
     if x.answer.status == 406:
         return
     default = x.answer.ok and x.answer.type in (JPEG, HTML)
-    light = default or x.answer.status // 100 == 4
+    light = default or x.answer.status // 100 == 4 or x.answer.status in NOT_NOW
     yield Finding(x.answer.line, "406", "status line", warn=light, policy="D-02" if default else "")
 
 

@@ -145,8 +145,10 @@ def bulkdata_is_the_value(j: Journey) -> Iterator[Finding]:
         octets = _octets(pieces(x.answer))
         if wanted is None or octets is None:
             continue
-        if not _same(octets, wanted):
-            yield Finding(_brief(octets), _brief(wanted), f"{x.facts.get('path')} {x.facts.get('uri')}", seq=x.seq)
+        if not same_value(octets, wanted):
+            yield Finding(
+                brief_value(octets), brief_value(wanted), f"{x.facts.get('path')} {x.facts.get('uri')}", seq=x.seq
+            )
 
 
 def _octets(found: list[Piece]) -> bytes | None:
@@ -160,7 +162,7 @@ def _wanted(j: Journey, x: Exchange) -> bytes | None:
     """The value field as it was stored, or else as the instance had it when it was retrieved."""
     path = tuple(str(x.facts.get("path", "")).split("/"))
     for kept in _owner(x):
-        if path == (PIXELS[0],) and (decoded := _decoded(kept)) is not None:
+        if path == (PIXELS[0],) and (decoded := decoded_value(kept)) is not None:
             return decoded
     for reading in (*(stored(k) for k in _owner(x)), *_retrieved(j)):
         at = element_at(reading.dataset, path)
@@ -170,7 +172,7 @@ def _wanted(j: Journey, x: Exchange) -> bytes | None:
     return None
 
 
-def _decoded(kept: Kept) -> bytes | None:
+def decoded_value(kept: Kept) -> bytes | None:
     """Native pixel data that an independent decoder makes of what was stored compressed; None when it cannot tell."""
     frames = gray_frames(kept)
     return b"".join(frames) if frames and kept.transfer_syntax not in NATIVE else None
@@ -181,13 +183,14 @@ def _retrieved(j: Journey) -> Iterator[Reading]:
         yield from (reading for _, reading in files(x.answer) if got(x) and reading.transfer_syntax in NATIVE)
 
 
-def _same(octets: bytes, wanted: bytes) -> bool:
+def same_value(octets: bytes, wanted: bytes) -> bool:
     """The same, or with a NUL or space more or less that makes the length even."""
     short, long = sorted((octets, wanted), key=len)
-    return short == long or (len(long) == len(short) + 1 and long[:-1] == short and long[-1:] in b"\0 ")
+    padded = not len(long) % 2 and len(long) == len(short) + 1
+    return short == long or (padded and long[:-1] == short and long[-1:] in b"\0 ")
 
 
-def _brief(octets: bytes) -> str:
+def brief_value(octets: bytes) -> str:
     return f"{len(octets)} octets {octets[:12].hex()}"
 
 

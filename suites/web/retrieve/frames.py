@@ -275,14 +275,20 @@ def frames_of_a_report_is_500(x: Exchange) -> Answer | None:
     cites="PS3.18 8.6.1.2",
     verifies="PS3.18-8.6.1.2-3",
     on=FRAMES,
-    when=lambda x: shows_frames(x) and any(_place(p) for p in pieces(x.answer)),
-    says="A Content-Location that has the form of a frames resource names the frame in its part.",
+    when=lambda x: shows_frames(x) and any(p.location for p in pieces(x.answer)),
+    says="A Content-Location that has the form of a frames resource names the frame in its part, and frames that "
+    "differ are told apart by it.",
 )
 def frame_location(x: Exchange) -> Iterator[Finding]:
+    places: dict[str, int] = {}
     for number, piece in frames_of(x):
         said = _place(piece)
         if said and said != str(number):
             yield Finding(f"frame {said}", f"frame {number}", f"{piece.where} Content-Location")
+        # the text speaks of "down to the level" of a frame by way of example only
+        elif piece.location and places.setdefault(piece.location, number) != number:
+            want = f"another place than that of frame {places[piece.location]}"
+            yield Finding(piece.location, want, f"{piece.where} Content-Location", warn=True)
 
 
 def _place(piece: Piece) -> str:
@@ -300,6 +306,19 @@ def frames_in_one_place(x: Exchange) -> Answer | None:
         if x.kind != FRAMES or not first or len(parts) < 2:
             return None
         return [([(n, first[0] if n.lower() == "content-location" else v) for n, v in fields], octets)
+                for fields, octets in parts]  # fmt: skip
+
+    return parts_changed(x, change)
+
+
+@frame_location.mutant
+def frames_of_the_instance(x: Exchange) -> Answer | None:
+    """All parts name the place of the instance."""
+
+    def change(parts: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]] | None:
+        if x.kind != FRAMES or len(parts) < 2:
+            return None
+        return [([(n, v.partition("/frames/")[0] if n.lower() == "content-location" else v) for n, v in fields], octets)
                 for fields, octets in parts]  # fmt: skip
 
     return parts_changed(x, change)

@@ -367,17 +367,23 @@ def _located(x: Exchange) -> bool:
     verifies="PS3.18-8.6.1.2-3",
     on=f"{INSTANCES}|{METADATA}",
     when=_located,
-    says="A Content-Location that has the form of an instance resource names the instance in its part.",
+    says="A Content-Location that names a study, a series or an instance names that of its part, and parts that "
+    "differ are told apart by it.",
 )
 def location_names_the_part(x: Exchange) -> Iterator[Finding]:
     whole = x.answer.multipart is None
     if whole and x.resource.level != "instance":
         return
+    places: dict[str, str] = {}
     for piece, found in zip(_framed(x), instances(x.answer), strict=False):
         place = uri.classify("GET", piece.location, x.ask.base) if piece.location else None
-        said = named(place) if place is not None and place.kind.startswith("web.retrieve.") else None
-        if said and place and place.instance and said != (found.study, found.series, found.instance):
+        said = place.uids if place is not None and place.kind.startswith("web.retrieve.") else ()
+        if said != (found.study, found.series, found.instance)[: len(said)]:
             yield Finding(str(piece.location), f"the resource of {found.instance}", f"{piece.where} Content-Location")
+        # the text speaks of "down to the level" of an instance by way of example only
+        elif piece.location and places.setdefault(piece.location, found.instance) != found.instance:
+            want = f"another place than that of {places[piece.location]}"
+            yield Finding(piece.location, want, f"{piece.where} Content-Location", warn=True)
 
 
 def _framed(x: Exchange) -> Iterator[Any]:
@@ -395,6 +401,28 @@ def all_parts_in_one_place(x: Exchange) -> Answer | None:
         if len(parts) < 2 or not first or x.kind not in (INSTANCES, METADATA):
             return None
         return [([(n, first[0] if n.lower() == "content-location" else v) for n, v in fields], octets)
+                for fields, octets in parts]  # fmt: skip
+
+    return parts_changed(x, change)
+
+
+@location_names_the_part.mutant
+def parts_of_another_study(x: Exchange) -> Answer | None:
+    """What is sent says that it is the metadata of another study."""
+    if x.kind != METADATA or x.resource.level != "instance" or "content-location" not in x.answer.headers:
+        return None
+    place = f"{x.ask.base}/studies/{other_uid(x.resource.study)}/metadata"
+    return x.answer.but(headers=x.answer.headers.but("content-location", place))
+
+
+@location_names_the_part.mutant
+def parts_in_the_study(x: Exchange) -> Answer | None:
+    """All parts name the place of the study."""
+
+    def change(parts: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]] | None:
+        if len(parts) < 2 or x.kind not in (INSTANCES, METADATA):
+            return None
+        return [([(n, v.partition("/series/")[0] if n.lower() == "content-location" else v) for n, v in fields], octets)
                 for fields, octets in parts]  # fmt: skip
 
     return parts_changed(x, change)

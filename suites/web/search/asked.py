@@ -207,6 +207,12 @@ def date(text: str) -> bool:
     return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]
 
 
+def backwards(text: str) -> bool:
+    """A range of dates whose end is before its beginning, which PS3.4 C.2.2.2.5.1 does not have."""
+    low, _, high = (end.strip().replace(".", "") for end in text.partition("-"))
+    return bool(high) and high < low
+
+
 def time(text: str) -> bool:
     """A time in the form of PS3.5 6.2, or in the old form with colons."""
     return _TIME.match(text.replace(":", "")) is not None
@@ -216,8 +222,9 @@ def time(text: str) -> bool:
 def lawful(x: Exchange) -> bool:
     """The request keeps the rules that a user agent has to keep, so that a server owes it a search.
 
-    No attribute twice (8.3.4.1), values in the form of their VR, `all` alone in includefield (8.3.4.3), no
-    comma in the value of an attribute other than UI, escapes that decode, a valid UID in the path.
+    No attribute twice (8.3.4.1), values in the form of their VR, ranges of dates in their order, `all` alone in
+    includefield (8.3.4.3), no comma in the value of an attribute other than UI, escapes that decode, a valid UID in
+    the path.
     """
     ask = x.ask
     named = [k.path for k in keys(ask)]
@@ -226,6 +233,7 @@ def lawful(x: Exchange) -> bool:
         ask.method == "GET"
         and len(named) == len(set(named))
         and not any(faults(ask))
+        and not any(k.vr == "DA" and backwards(k.value) for k in keys(ask))
         and not ("all" in words and len(words) > 1)
         and all(path_of(word) or word == "all" for word in words)
         and all(k.vr == "UI" or len(k.values) < 2 for k in keys(ask))

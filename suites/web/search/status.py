@@ -129,7 +129,8 @@ def says_202_for_matches(x: Exchange) -> Answer | None:
 
 def empty(x: Exchange) -> bool:
     """A successful answer without matches."""
-    return x.answer.ok and not x.answer.parts and rows(x) is not None and not rows(x)
+    asked_whole = x.ask.method != "HEAD"
+    return asked_whole and x.answer.ok and not x.answer.parts and rows(x) is not None and not rows(x)
 
 
 @rule(

@@ -13,6 +13,7 @@ from harness.exchange import Answer, Ask, Exchange, Headers, Journey
 from harness.past import SOP_INSTANCE
 from harness.rule import DOOR, RELATION, STANDARD, Door, Finding, ground, journey, rule
 from harness.wire import dicom_json
+from suites.web.retrieve.permitted import ABOUT_THE_ARCHIVE
 from suites.web.store import alter
 from suites.web.store.kept import Told, acknowledged, changes, instances, refused, retrieves, rows, searches
 from suites.web.store.module import module
@@ -135,7 +136,14 @@ def kept_unchanged(j: Journey) -> Iterator[Finding]:
     for uid, told in _whole(j).items():
         for x in retrieves(j, uid):
             for change in changes(told, x)[:5]:
-                yield Finding(got=change.got, want=change.want, where=f"{uid} {change.path}", seq=x.seq)
+                yield Finding(got=change.got, want=change.want, where=f"{uid} {change.path}", seq=x.seq,
+                              warn=change.want == "absent" and _archives_own(change.path))  # fmt: skip
+
+
+def _archives_own(path: str) -> bool:
+    """An attribute of the top level that says where an instance is held, or a private one: added, nothing coerced."""
+    tag = path[:8]
+    return len(path) == 8 and (tag in ABOUT_THE_ARCHIVE or int(tag[3], 16) % 2 == 1)
 
 
 @kept_unchanged.mutant(at=DOOR)

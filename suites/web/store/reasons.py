@@ -66,7 +66,14 @@ def unsupported_class_reason(x: Exchange) -> Iterator[Finding]:
     for item in told_in(x).failed:
         if _of_no_class(x, item) and item.reason is not None and item.reason != CLASS_UNKNOWN:
             got = f"{item.reason:04X}H for SOP Class {item.sop_class}"
-            yield Finding(got=got, want="0122H (290)", where=f"{item.where}/{FAILURE_REASON}")
+            # codes beside the table are allowed for other issues, and this may be one of those to the server
+            where = f"{item.where}/{FAILURE_REASON}"
+            yield Finding(got=got, want="0122H (290)", where=where, warn=not _in_table(item.reason))
+
+
+def _in_table(reason: int) -> bool:
+    """A Failure Reason of Table I.2-2."""
+    return reason in (CLASS_UNKNOWN, SYNTAX_UNKNOWN, PROCESSING) or reason >> 8 in (0xA7, 0xA9) or reason >> 12 == 0xC
 
 
 @unsupported_class_reason.mutant(defects="M-ST-05")

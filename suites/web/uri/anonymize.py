@@ -67,8 +67,9 @@ def _refuses(j: Journey) -> bool:
 
 def supported(j: Journey) -> bool:
     """The parameter changes what this server answers."""
-    # 400 and 404 are also what somebody answers who does not have the parameter
-    refused = any(x.complete and x.answer.status > 404 and x.answer.status not in NOT_NOW for x in j.steps("yes"))
+    # these are also what somebody answers who does not have the parameter, and so is one answer to any value of it
+    others = {x.answer.status for x in j.steps("bad")} | {400, 404, 405, 406, 501, *NOT_NOW}
+    refused = any(x.complete and x.answer.status >= 400 and x.answer.status not in others for x in j.steps("yes"))
     there = _dataset(j, "plain") is not None
     return there and (refused or _refuses(j) or _anonymized(j) is not None)
 

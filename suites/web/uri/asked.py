@@ -32,6 +32,7 @@ from suites.web.uri.reading import (
 VIEWPORT = ("rows", "columns")
 _BESIDE_STATE = frozenset((*STATE, *ANNOTATION, *VIEWPORT, "imageQuality", "region", "contentType", "charset"))
 _POSITIVE = re.compile(r"0*[1-9][0-9]{0,17}\Z", re.ASCII)
+_OF_FILES = ("transferSyntax", "anonymize")  # parameters of 9.4.1.2 alone
 _RENDERED = ("image/", "video/", "text/", "application/pdf")
 
 
@@ -221,6 +222,26 @@ def no_rendering_of_a_file(x: Exchange) -> Iterator[Finding]:
 def windows_a_file(x: Exchange) -> Ask | None:
     """A window is asked for beside application/dicom."""
     return replaced(replaced(x.ask, "windowCenter", "40"), "windowWidth", "400")
+
+
+@_demand(
+    "uri.client-no-file-of-a-rendering",
+    cites="PS3.18 9.4.1.2; 9.5.1.2 Table 9.5.1-1",
+    never=True,
+    when=lambda x: _asks(x) and bool(types(x)) and all(r.type.startswith(_RENDERED) for r in types(x)),
+    says="Where contentType names rendered types there is no parameter of a file: no transferSyntax, no anonymize.",
+)
+def no_file_of_a_rendering(x: Exchange) -> Iterator[Finding]:
+    for name in _given(x, *_OF_FILES):
+        # the table has none of them, and no sentence forbids them
+        yield Finding(f"{name}={value(x, name)}"[:80], "no such parameter", "query", warn=True)
+
+
+@no_file_of_a_rendering.mutant(at=ASK)
+def names_the_syntax_of_a_picture(x: Exchange) -> Ask | None:
+    """A picture is asked for in a transfer syntax."""
+    pictures = bool(types(x)) and all(r.type.startswith(_RENDERED) for r in types(x))
+    return replaced(x.ask, "transferSyntax", "1.2.840.10008.1.2.4.50") if pictures else None
 
 
 def _shown_category(x: Exchange) -> str:

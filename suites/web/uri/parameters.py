@@ -20,7 +20,7 @@ Supports = Callable[[Journey], bool]
 _PLAIN = (*URI_PARAMETERS, "contentType", "charset")
 
 
-def _has_effect(j: Journey, *, refused: tuple[str, ...] = ("bad",)) -> bool:
+def has_effect(j: Journey, *, refused: tuple[str, ...] = ("bad",)) -> bool:
     """The parameter of this journey changes what comes: another picture, or a refusal of a wrong value."""
     plain = j.step("plain")
     taken = [x for step in ("asked", "frame") for x in j.steps(step) if shown(x)]
@@ -44,7 +44,7 @@ def refused(
     says: str,
     verifies: str | tuple[str, ...] = (),
     step: str = "bad",
-    supports: Supports = _has_effect,
+    supports: Supports = has_effect,
 ) -> Rule[Journey]:
     """A rule that every request of a step is answered 400, with the mutants that it must catch."""
 
@@ -77,7 +77,7 @@ bad_frame_number = refused(
     verifies="PS3.18-9.5.2.1-3",
     on="web.uri.frame",
     says="Where frameNumber is supported, anything but the number of one frame of the instance is answered 400.",
-    supports=lambda j: _frames_differ(j) or _has_effect(j, refused=("bad", "single")),
+    supports=lambda j: _frames_differ(j) or has_effect(j, refused=("bad", "single")),
 )
 
 frame_of_a_single_frame = refused(
@@ -87,7 +87,7 @@ frame_of_a_single_frame = refused(
     on="web.uri.frame",
     step="single",
     says="Where frameNumber is supported, it is answered 400 for what is no multi-frame image or video.",
-    supports=lambda j: _frames_differ(j) or _has_effect(j, refused=("bad", "single")),
+    supports=lambda j: _frames_differ(j) or has_effect(j, refused=("bad", "single")),
 )
 
 
@@ -121,7 +121,8 @@ def _sized(j: Journey, name: str) -> bool:
     plain = j.step("plain")
     if plain is None or not shown(plain):
         return False
-    named = [x for x in j.exchanges if name in x.ask.query]
+    others = {"rows", "columns"} if name == "region" else {"region"}  # which may have effects of their own
+    named = [x for x in j.exchanges if name in x.ask.query and not any(other in x.ask.query for other in others)]
     sizes = {(picture(x).width, picture(x).height) for x in named if shown(x)}
     refuses = bool(sizes) and any(x.answer.status == 400 for x in named)
     return refuses or bool(sizes - {(picture(plain).width, picture(plain).height)})
@@ -134,7 +135,7 @@ half_a_window = refused(
     on="web.uri.window",
     step="half",
     says="Where windowCenter and windowWidth are supported, one without the other is answered 400.",
-    supports=lambda j: _has_effect(j, refused=("bad", "half")),
+    supports=lambda j: has_effect(j, refused=("bad", "half")),
 )
 
 bad_window = refused(
@@ -143,7 +144,7 @@ bad_window = refused(
     verifies="PS3.18-9.5.2.2-1",
     on="web.uri.window",
     says="Where windowCenter and windowWidth are supported, what is no decimal number is answered 400.",
-    supports=lambda j: _has_effect(j, refused=("bad", "half")),
+    supports=lambda j: has_effect(j, refused=("bad", "half")),
 )
 
 window_beside_state = refused(
@@ -153,7 +154,7 @@ window_beside_state = refused(
     on="web.uri.state",
     step="window",
     says="Where presentation states are supported, a window beside one is answered 400.",
-    supports=lambda j: _has_effect(j, refused=("bad", "half", "frame")),
+    supports=lambda j: has_effect(j, refused=("bad", "half", "frame")),
 )
 
 window_beside_file = refused(
@@ -163,7 +164,7 @@ window_beside_file = refused(
     on="web.uri.window",
     step="file",
     says="Where windowing is supported, a window beside application/dicom is answered 400.",
-    supports=lambda j: _has_effect(j, refused=("bad", "half")),
+    supports=lambda j: has_effect(j, refused=("bad", "half")),
 )
 
 bad_quality = refused(
@@ -171,7 +172,7 @@ bad_quality = refused(
     cites="PS3.18 9.5.1.2.3; 8.3.5.1.2",
     on="web.uri.quality",
     says="Where imageQuality is supported, anything but an integer from 1 to 100 is answered 400.",
-    supports=lambda j: _weighs(j) or _has_effect(j),
+    supports=lambda j: _weighs(j) or has_effect(j),
 )
 
 
@@ -215,7 +216,7 @@ unknown_state = refused(
     cites="PS3.18 9.5.2.3; 8.3.5.1.6",
     on="web.uri.state",
     says="Where presentation states are supported, one that is not held is answered 400.",
-    supports=lambda j: _has_effect(j, refused=("bad", "half", "frame")),
+    supports=lambda j: has_effect(j, refused=("bad", "half", "frame")),
 )
 
 half_a_state = refused(
@@ -224,7 +225,7 @@ half_a_state = refused(
     on="web.uri.state",
     step="half",
     says="Where presentation states are supported, one of their two UIDs without the other is answered 400.",
-    supports=lambda j: _has_effect(j, refused=("bad", "half", "frame")),
+    supports=lambda j: has_effect(j, refused=("bad", "half", "frame")),
 )
 
 frame_beside_state = refused(
@@ -233,7 +234,7 @@ frame_beside_state = refused(
     on="web.uri.state",
     step="frame",
     says="Where presentation states are supported, frameNumber beside one is answered 400.",
-    supports=lambda j: _has_effect(j, refused=("bad", "half", "frame")),
+    supports=lambda j: has_effect(j, refused=("bad", "half", "frame")),
 )
 
 
@@ -245,7 +246,7 @@ frame_beside_state = refused(
     cites="PS3.18 9.5.1.2.2; 8.3.5.1.1",
     on="web.uri.annotation",
     due=False,
-    when=lambda j: _has_effect(j, refused=()) and bool(j.steps("unknown")),
+    when=lambda j: has_effect(j, refused=()) and bool(j.steps("unknown")),
     says="Where annotation is supported, a keyword that is not is answered 400, or ignored with a Warning.",
 )
 def unknown_annotation_is_told(j: Journey) -> Iterator[Finding]:

@@ -81,13 +81,17 @@ def _turned(region: Region) -> list[Region]:
 
 
 def _other_part(x: Exchange, whole: Grey | None) -> str:
-    """Which other part of the whole picture came instead of the region, '' when it may well be the region."""
+    """Which other part of the whole picture came instead, or how it is turned; '' when it may well be the region."""
     region, seen = region_of(x), grey(x)
     if region is None or whole is None or seen is None:
         return ""
     right = _apart(seen, _crop(whole, region))
     if right is None:
         return ""
+    for name, turned in (("mirrored", seen[:, ::-1]), ("upside down", seen[::-1])):
+        there = _apart(turned, _crop(whole, region))
+        if there is not None and right > 1.4 * there + 8:
+            return f"the region {name}"
     for other in _turned(region):
         there = _apart(seen, _crop(whole, other))
         if other != region and there is not None and right > 1.4 * there + 8:
@@ -124,6 +128,12 @@ def counted_from_the_wrong_corner(ask: Ask, door: Door) -> Answer:
     """A region is counted from the bottom right corner."""
     answer = door(ask)
     return door(_turn(ask)) if answer.ok and ask.resource.kind == KIND and "region" in ask.query else answer
+
+
+@region_is_that_part.mutant
+def regions_are_mirrored(x: Exchange) -> Answer | None:
+    """A region is shown as in a mirror."""
+    return picture_changed(x, mirrored) if region_alone(x) else None
 
 
 @journey(

@@ -255,7 +255,7 @@ def viewport(service: _Service) -> None:
             service.ask(image, step="asked", contentType=JPEG, rows=rows, columns=columns)
         service.ask(image, step="asked", contentType=JPEG, rows="48")
         service.ask(image, step="asked", contentType=JPEG, columns="48")
-        for region in ("0,0,0.5,0.5", "0.5,0,1,0.5", "0,0.5,0.5,1.0"):
+        for region in ("0,0,0.5,0.5", "0.5,0,1,0.5", "0,0.5,0.5,1.0", "0.25,0.25,0.5,0.75"):
             service.ask(image, step="asked", contentType=JPEG, region=region)
         service.ask(image, step="asked", contentType=JPEG, region="0,0,0.5,1", rows="64", columns="64")
         for rows in ("0", "-5", "a", "1.5"):
@@ -276,6 +276,8 @@ def window(service: _Service) -> None:
         service.ask(image, step="plain", contentType=JPEG)
         service.ask(image, step="asked", contentType=JPEG, also=whole)
         service.ask(image, step="asked", contentType=JPEG, windowCenter="4000.5", windowWidth="1e2")
+        for center, width in (("2000", "1500"), ("600", "900.5")):  # half of what there is in such an image is grey
+            service.ask(image, step="asked", contentType=JPEG, windowCenter=center, windowWidth=width)
         service.ask(image, step="half", contentType=JPEG, windowCenter="40")
         service.ask(image, step="half", contentType=JPEG, windowWidth="400")
         service.ask(image, step="bad", contentType=JPEG, windowCenter="a", windowWidth="400")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.exchange import Answer, Exchange, Journey
-from harness.rule import RELATION, Finding, journey, rule
+from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from harness.wire.elements import DataSet
 from suites.web.retrieve.reading import got, stored
-from suites.web.uri.bend import picture_changed
+from suites.web.uri.bend import picture_changed, without
 from suites.web.uri.reading import COLUMNS, KIND, ROWS, kept, number, only, picture, shown, value
 
 SLACK = 1  # a size in pixels may be rounded either way
@@ -109,8 +109,8 @@ def _image(j: Journey) -> DataSet | None:
     return files[0].dataset if len(files) == 1 else None
 
 
-def resized(j: Journey) -> list[Part]:
-    """The pictures asked for in a size or part, where that has any effect on the size of what comes."""
+def _parts(j: Journey) -> list[Part]:
+    """The pictures asked for in a size or part."""
     plain, image = j.step("plain"), _image(j)
     columns, rows = _matrix(image)
     if plain is None or not shown(plain) or image is None or not (columns and rows and _square(image)):
@@ -120,7 +120,21 @@ def resized(j: Journey) -> list[Part]:
         area = region_of(x)
         if shown(x) and picture(x).width and area is not None:
             found.append(Part(x, (area[2] - area[0]) * columns, (area[3] - area[1]) * rows))
-    return found if {_size(p.x) for p in found} - {_size(plain)} else []
+    return found
+
+
+def _cuts(j: Journey) -> bool:
+    """A region has an effect on the size of what comes."""
+    plain = j.step("plain")
+    return plain is not None and any(region_alone(p.x) and _size(p.x) != _size(plain) for p in _parts(j))
+
+
+def resized(j: Journey) -> list[Part]:
+    """The pictures asked for in a size or part, where that has any effect on the size of what comes."""
+    plain, found = j.step("plain"), _parts(j)
+    if any(region_alone(p.x) for p in found) and not _cuts(j):
+        found = [p for p in found if "region" not in p.x.ask.query]  # who does not have it shows all of the image
+    return found if plain is not None and {_size(p.x) for p in found} - {_size(plain)} else []
 
 
 def _both(x: Exchange) -> bool:
@@ -217,20 +231,33 @@ def other_side_stays(x: Exchange) -> Answer | None:
     on="web.uri.viewport",
     basis=RELATION,
     due=False,
-    when=lambda j: any(region_alone(p.x) for p in resized(j)),
+    when=lambda j: any(region_alone(p.x) for p in _parts(j)) and (_cuts(j) or _refusing(j)),
     says="Where region is supported, the picture has one pixel for each pixel of that part of the image.",
 )
 def region_has_its_size(j: Journey) -> Iterator[Finding]:
-    for part in resized(j):
+    for part in _parts(j):
         seen = picture(part.x)
         far = abs(seen.width - part.width) > SLACK or abs(seen.height - part.height) > SLACK
         if region_alone(part.x) and far:
             want = f"{part.width:g} x {part.height:g}"
-            yield Finding(_size(part.x), want, "size of the picture", seq=part.x.seq)
+            # who only refuses what is no region may know the grammar and not have the parameter
+            yield Finding(_size(part.x), want, "size of the picture", seq=part.x.seq, warn=not _cuts(j))
+
+
+def _refusing(j: Journey) -> bool:
+    return any(x.answer.status == 400 for x in j.steps("bad-region"))
 
 
 def region_alone(x: Exchange) -> bool:
     return value(x, "region") is not None and "rows" not in x.ask.query and "columns" not in x.ask.query
+
+
+@region_has_its_size.mutant(at=DOOR)
+def region_is_checked_and_ignored(ask: Ask, door: Door) -> Answer:
+    """A region is refused when it is none, and else not looked at."""
+    answer = door(ask)
+    asked = answer.ok and ask.resource.kind == KIND and "region" in ask.query
+    return door(without(ask, "region")) if asked else answer
 
 
 @region_has_its_size.mutant

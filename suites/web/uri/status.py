@@ -175,7 +175,7 @@ def object_is_enough(x: Exchange) -> Answer | None:
 )
 def malformed_uid_is_refused(x: Exchange) -> Iterator[Finding]:
     if x.answer.status not in (400, 404):
-        yield Finding(x.answer.line, "400 or 404", "status line", warn=x.answer.status // 100 == 4)
+        yield Finding(x.answer.line, "400 or 404", "status line", warn=_lightly(x))
 
 
 @malformed_uid_is_refused.mutant
@@ -197,7 +197,12 @@ def malformed_uid_is_200(x: Exchange) -> Answer | None:
 )
 def unknown_is_404(x: Exchange) -> Iterator[Finding]:
     if x.answer.status != 404:
-        yield Finding(x.answer.line, "404", "status line", warn=x.answer.status // 100 == 4)
+        yield Finding(x.answer.line, "404", "status line", warn=_lightly(x))
+
+
+def _lightly(x: Exchange) -> bool:
+    """Another code that refuses, or that says to come back later."""
+    return x.answer.status // 100 == 4 or x.answer.status in NOT_NOW
 
 
 @unknown_is_404.mutant

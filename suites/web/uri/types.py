@@ -319,7 +319,7 @@ def unacceptable_is_406(x: Exchange) -> Iterator[Finding]:
         return
     # 8.3.3.1 has the default type instead
     default = x.answer.ok and x.answer.type in (*_due(x), DICOM)
-    refused = x.answer.status // 100 == 4
+    refused = x.answer.status // 100 == 4 or x.answer.status in NOT_NOW
     yield Finding(x.answer.line, "406", "status line", warn=refused or default, policy="D-02" if default else "")
 
 
