@@ -177,6 +177,34 @@ def test_store(storescp: int, instances: Path, tmp_path: Path, capsys) -> None:
     compare(capsys, "instances/s of 0.5 MiB", partners)
 
 
+def scps(folder: Path) -> dict[str, list[str]]:
+    """SCPs that keep what comes on the disk, by name; {port} is where each listens."""
+    received = folder / "pynetdicom"
+    received.mkdir()
+    python = [sys.executable, "-m"]
+    return {
+        "our door": [*python, "dicomproof", "simulate", "--dimse", "PROOF@127.0.0.1:{port}", "--data", str(folder)],
+        "storescp": ["storescp", "{port}", "-od", str(folder), "+B"],
+        "pynetdicom": [*python, "pynetdicom", "storescp", "{port}", "-od", str(received), "-q"],
+    }
+
+
+def test_store_to_disk(instances: Path, tmp_path: Path, capsys) -> None:
+    """storescu sends; every instance has a new SOP Instance UID, so that nobody finds it there already."""
+    with contextlib.ExitStack() as stack:
+        partners: dict[str, tuple[Work, int]] = {}
+        for name, words in scps(tmp_path).items():
+            port = free_port()
+            command = [word.replace("{port}", str(port)) for word in words]
+            quiet = {"env": ENVIRONMENT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            process = stack.enter_context(subprocess.Popen(command, **quiet))
+            stack.callback(process.terminate)
+            assert listens(port)
+            send = run("storescu", "-xe", "-aec", "PROOF", "+II", "127.0.0.1", str(port), "+sd", str(instances))
+            partners[name] = (send, INSTANCES)
+        compare(capsys, "instances/s of 0.5 MiB to disk", partners)
+
+
 def test_find(tmp_path: Path, capsys) -> None:
     """One query with many matches, against a peer of ours that has them ready."""
     tree = Tree((Element("0020000D", "UI", ("1.2.3",)),))
