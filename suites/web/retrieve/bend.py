@@ -18,7 +18,7 @@ from harness.rule import Door
 from harness.wire import uri
 from harness.wire.multipart import Part
 from suites.model.altered import reframed
-from suites.web.retrieve.reading import DICOM, JSON, RELATED
+from suites.web.retrieve.reading import DICOM, EXPLICIT_LE, IMPLICIT_LE, JSON, RELATED
 
 Edit = Callable[[Dataset], bool | None]
 
@@ -44,6 +44,22 @@ def octets_changed(x: Exchange, change: Callable[[bytes], bytes]) -> Answer | No
     if x.answer.multipart is None:
         return x.answer.but(body=change(x.answer.payload.bytes()))
     return parts_changed(x, lambda parts: [(fields, change(octets)) for fields, octets in parts])
+
+
+def without_items(ds: Dataset) -> bool:
+    """An edit: sequences lose their items."""
+    found = [e for e in ds if e.VR == "SQ" and e.value]
+    for element in found:
+        element.value = []
+    return bool(found)
+
+
+def implicit(ds: Any) -> bool:
+    """An edit: what is in Explicit VR Little Endian is written in Implicit VR Little Endian."""
+    if ds.file_meta.TransferSyntaxUID != EXPLICIT_LE:
+        return False
+    ds.file_meta.TransferSyntaxUID = IMPLICIT_LE
+    return True
 
 
 def files_changed(x: Exchange, edit: Edit) -> Answer | None:

@@ -14,7 +14,7 @@ from harness.past import SERIES, SOP_INSTANCE, STUDY
 from harness.rule import DOOR, ORACLE, RELATION, Door, Finding, journey, rule
 from harness.wire import part10, uri
 from suites.web.retrieve import permitted
-from suites.web.retrieve.bend import files_changed, metadata_changed, other_uid, parts_changed
+from suites.web.retrieve.bend import files_changed, metadata_changed, other_uid, parts_changed, without_items
 from suites.web.retrieve.reading import (
     DICOM,
     LOSSY,
@@ -307,14 +307,7 @@ def name_is_changed(x: Exchange) -> Answer | None:
 @instance_is_what_was_stored.mutant(defects="M-JS-36")
 def items_are_lost(x: Exchange) -> Answer | None:
     """Sequences lose their items."""
-
-    def edit(ds: Any) -> bool:
-        found = [e for e in ds if e.VR == "SQ" and e.value]
-        for element in found:
-            element.value = []
-        return bool(found)
-
-    return files_changed(x, edit)
+    return files_changed(x, without_items)
 
 
 @instance_is_what_was_stored.mutant

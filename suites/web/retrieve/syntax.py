@@ -13,7 +13,7 @@ from harness.past import SOP_INSTANCE
 from harness.rule import DOOR, SHALL_NOT, Door, Finding, rule
 from harness.wire.part10 import Reading
 from suites.web.retrieve.asked_frames import geometry, pixels
-from suites.web.retrieve.bend import files_changed, parts_changed, with_accept
+from suites.web.retrieve.bend import files_changed, implicit, parts_changed, with_accept
 from suites.web.retrieve.reading import (
     DICOM,
     EXPLICIT_BE,
@@ -143,14 +143,7 @@ def never_implicit_or_big_endian(x: Exchange) -> Iterator[Finding]:
 @never_implicit_or_big_endian.mutant
 def sent_in_implicit(x: Exchange) -> Answer | None:
     """Instances are sent in Implicit VR Little Endian."""
-
-    def edit(ds: Any) -> bool:
-        if ds.file_meta.TransferSyntaxUID != EXPLICIT_LE:
-            return False
-        ds.file_meta.TransferSyntaxUID = IMPLICIT_LE
-        return True
-
-    return files_changed(x, edit)
+    return files_changed(x, implicit)
 
 
 def _says_syntax(x: Exchange) -> bool:

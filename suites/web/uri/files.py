@@ -13,7 +13,7 @@ from harness.past import SERIES, SOP_INSTANCE, STUDY
 from harness.rule import DOOR, RELATION, SHALL_NOT, Door, Finding, journey, rule
 from harness.wire import part10
 from harness.wire.uri import valid_uid
-from suites.web.retrieve.bend import other_uid
+from suites.web.retrieve.bend import implicit, other_uid
 from suites.web.retrieve.instances import instance_is_what_was_stored
 from suites.web.retrieve.reading import DICOM, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, got
 from suites.web.retrieve.syntax import excused
@@ -204,14 +204,7 @@ def never_implicit_or_big_endian(x: Exchange) -> Iterator[Finding]:
 @never_implicit_or_big_endian.mutant
 def sent_in_implicit(x: Exchange) -> Answer | None:
     """Files are sent in Implicit VR Little Endian."""
-
-    def edit(ds: Any) -> bool:
-        if ds.file_meta.TransferSyntaxUID != EXPLICIT_LE:
-            return False
-        ds.file_meta.TransferSyntaxUID = IMPLICIT_LE
-        return True
-
-    return file_changed(x, edit)
+    return file_changed(x, implicit)
 
 
 def _syntax_of(x: Exchange) -> str:
