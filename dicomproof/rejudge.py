@@ -19,7 +19,7 @@ from harness.context import Context, unknown_edition
 from harness.judge import Judge, judge_all
 from harness.record import Record, Run, evidence_json, read
 from harness.rule import Catalogue, Rule
-from harness.target import sides
+from harness.target import absent, sides
 from harness.verdict import Waiver, exit_code
 
 
@@ -89,9 +89,8 @@ def _claims(run: Run) -> frozenset[str] | None:
 
 
 def _absent(run: Run) -> frozenset[str]:
-    """Services that nothing said the target has; see `Target.absent`."""
-    asked = run.header["mode"] == "ask"
-    return frozenset({"uri"}) if asked and not run.header["target"].get("uri_service") else frozenset()
+    """Services that nothing said the target has; see `harness.target.absent`."""
+    return absent(run.header["target"]) if run.header["mode"] == "ask" else frozenset()
 
 
 def _share(old: Path, new: Path) -> None:

@@ -215,6 +215,7 @@ class _Run:
             edition=self.edition,
             until=self.options.until,
             uri_service=self.voices.standing.uri_service,
+            wado_ws=self.voices.standing.wado_ws,
             corpus=[] if self.read_only else list(_prepared(self.options.seed, self.nonce)),
         )
 

@@ -29,7 +29,7 @@ from simulators.dimse.serve import serve as serve_dimse
 from simulators.dimse.visit import Mutation, Serve
 from simulators.line import Served
 from simulators.serve import serve
-from simulators.web.service import URI_SERVICE
+from simulators.web.service import URI_SERVICE, WADO_WS
 
 # What a test tool must not be fooled or stopped by; `sim:control=NAME`.
 CONTROLS: dict[str, Callable[[], contextlib.AbstractContextManager[Served]]] = {
@@ -54,12 +54,14 @@ Mutate = Callable[[Ask, Callable[[Ask], Answer]], Answer]
 class Standing:
     """Where the target can be asked: the Base URI of its web services and its DIMSE side, '' and None without.
 
-    `uri_service`: the Base URI of the URI service, '' where nobody says that there is one.
+    `uri_service`: the Base URI of the URI service, '' where nobody says that there is one; `wado_ws`: the URL of the
+    endpoint of WADO-WS likewise.
     """
 
     base: str = ""
     dimse: Dimse | None = None
     uri_service: str = ""
+    wado_ws: str = ""
 
 
 @contextlib.contextmanager
@@ -67,7 +69,7 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
              called_back: Entity | None = None) -> Iterator[Standing]:  # fmt: skip
     """The simulator that the target names, served in here, or the product. `called_back`: us, as it is to know us."""
     if not target.simulator:
-        yield Standing(target.base, target.dimse, target.uri_service)
+        yield Standing(target.base, target.dimse, target.uri_service, target.wado_ws)
         return
     with contextlib.ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
@@ -78,6 +80,8 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
         if mutant is None and target.simulator == "mutant":
             raise TargetError(f"There is no mutant {target.which!r}; `dicomproof mutants` lists them.")
         archive = stack.enter_context(contextlib.closing(Archive(folder / "archive")))
+        for planned in steps.scheduled(SCHEDULE):  # no service schedules anything, so a product comes with its own
+            archive.worklist.put(attributes(planned))
         rule = catalogue.rules[mutant.rule] if mutant else None
         served = doors_of(rule) if rule else target.doors
         spoilt = door_of(mutant, rule) if mutant and rule else ""
@@ -86,12 +90,12 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
             base = stack.enter_context(broken(archive, mutant if spoilt == "web" else None, edition))
         if "dimse" in served:
             dimse = stack.enter_context(_dimse(archive, mutant if spoilt == "dimse" else None, called_back))
-        yield Standing(base, dimse, base and base + URI_SERVICE)
+        yield Standing(base, dimse, base and base + URI_SERVICE, base and base + WADO_WS)
 
 
 def doors_of(rule: Rule[Any]) -> frozenset[str]:
     """The doors that its kinds of evidence come through: "web", "dimse", or both."""
-    words = {on.split(".")[0] for on in rule.on.split("|")}
+    words = {on.split(".")[0].replace("socket", "web") for on in rule.on.split("|")}
     return DOORS if "doors" in words else DOORS & words
 
 
@@ -111,7 +115,7 @@ def _control(name: str) -> Iterator[Standing]:
     side, _, which = name.partition("-")
     if name in CONTROLS:
         with CONTROLS[name]() as control:
-            yield Standing(control.url, uri_service=control.url + URI_SERVICE)
+            yield Standing(control.url, uri_service=control.url + URI_SERVICE, wado_ws=control.url + WADO_WS)
     elif side == "dimse" and which in dimse_controls.CONTROLS:
         with dimse_controls.CONTROLS[which]() as entity:
             yield Standing(dimse=Dimse(entity))
@@ -125,8 +129,6 @@ def _dimse(archive: Archive, mutant: Mutant | None, called_back: Entity | None) 
     setup = Setup(peers=known([called_back] if called_back else []), mutate=dimse_mutation(*[mutant] if mutant else []))
     # another title than ours, so that what is repeated of either can be told apart
     with serve_dimse(archive, TITLE, setup=setup) as served:
-        for planned in steps.scheduled(SCHEDULE):  # nothing can be scheduled in DIMSE, so a product comes with its own
-            served.services.worklist.put(attributes(planned))
         yield Dimse(served.entity)
 
 

@@ -54,7 +54,12 @@ class Voices:
     def addresses(self) -> dict[str, str]:
         """Where the target is asked, for the record."""
         dimse = self.standing.dimse
-        told = {"base": self.base, "uri_service": self.standing.uri_service, "dimse": dimse.entity.url if dimse else ""}
+        told = {
+            "base": self.base,
+            "uri_service": self.standing.uri_service,
+            "wado_ws": self.standing.wado_ws,
+            "dimse": dimse.entity.url if dimse else "",
+        }
         return {name: place for name, place in told.items() if place or name == "base"}
 
     def knock(self) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # The last word of the kind of a file that was read, by the media type that its content shows.
 _FILES = {"application/dicom": "dicom", "application/dicom+json": "json", "application/dicom+xml": "xml"}
 
+SOAP, XOP = "application/soap+xml", "application/xop+xml"  # SOAP 1.2, plain and as the root of an MTOM package
+
 Side = Literal["origin-server", "user-agent"]
 SIDES: tuple[Side, ...] = ("origin-server", "user-agent")
 ANSWERED: frozenset[str] = frozenset({"origin-server"})
@@ -208,8 +210,21 @@ class Ask(_Message):
 
     @cached_property
     def resource(self) -> uri.Resource:
-        """Which resource of PS3.18 the target names, with its UIDs and query parameters."""
-        return uri.classify(self.method, self.target, self.base)
+        """Which resource of PS3.18 the target names, with its UIDs and query parameters.
+
+        Where the services of SOAP and of notifications answer is not told by PS3.18; what is asked of them shows.
+        """
+        named = uri.classify(self.method, self.target, self.base)
+        if self.method == "GET" and (self.headers.get("upgrade") or "").lower() == "websocket":
+            return dataclasses.replace(named, kind=uri.OPENING)
+        if self.method == "POST" and self._soap:
+            return dataclasses.replace(named, kind="web.wado-ws")
+        return named
+
+    @property
+    def _soap(self) -> bool:
+        xop = self.type == "multipart/related" and self.media.parameters.get("type", "").lower() == XOP
+        return xop or self.type == SOAP
 
     @property
     def query(self) -> uri.Query:

@@ -73,8 +73,11 @@ class Session:
     samples: list[Sample] = field(default_factory=list)  # what of it the target acknowledged
     patience: float = 20.0
     edition: str = DEFAULT_EDITION
+    wado_ws: str = ""  # the URL of the WADO-WS endpoint, '' where nobody says that there is one
     uri_service: str = ""  # the Base URI of the URI service, '' where nobody says that there is one
     until: str = ""  # a rule whose first failure ends the run: enough for whoever only wants to know whether it fails
+
+    shared: dict[str, Any] = field(default_factory=dict)  # what probes of one service tell each other
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
@@ -131,6 +134,14 @@ class Session:
             self._health(answer, talk)
             met = self._behind.do(lambda: self._taken(x), _in_memory(ask.body) + _in_memory(answer.body))
         return x, met.result() if wait else []
+
+    def heard(self, x: Exchange) -> Exchange:
+        """Number something that was said without being asked, and have it recorded and judged; never refused."""
+        with self._lock:
+            self._seq += 1
+            numbered = x.but(seq=self._seq)
+            self._behind.do(lambda: self._taken(numbered), _in_memory(x.ask.body) + _in_memory(x.answer.body))
+        return numbered
 
     def associated(self, association: Association, **about: Any) -> Association:
         """Number an association that is over, and have it recorded and judged. Raises TargetGone or BudgetSpent when

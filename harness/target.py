@@ -31,11 +31,26 @@ DOORS = frozenset({"web", "dimse"})
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
+# Services that a product need not have; one that it neither claims nor shows is not held against it.
+OPTIONAL = frozenset({"workitems", "non-patient", "commitments", "scheduled-steps", "performed-steps"})
+
+
 def sides(web: object, dimse: object) -> frozenset[str]:
-    """The first words of the kinds of evidence that a target gives where these are there: "web", "dimse", and "doors"
-    for what goes through both."""
+    """The first words of the kinds of evidence that a target gives where these are there: "web" and "socket", "dimse",
+    and "doors" for what goes through both."""
     found = frozenset(word for word, there in (("web", web), ("dimse", dimse)) if there)
-    return found | {"doors"} if found == DOORS else found
+    found |= {"doors"} if found == DOORS else frozenset()
+    return found | {"socket"} if web else found
+
+
+def absent(line: Mapping[str, Any]) -> frozenset[str]:
+    """Services that nothing says a target has, from what the record says of it: where it has a URI service or one of
+    SOAP cannot be guessed, and much else is optional."""
+    if line.get("simulator"):
+        return frozenset()
+    unnamed = {"uri": "uri_service", "wado-ws": "wado_ws"}
+    found = OPTIONAL | {service for service, key in unnamed.items() if not line.get(key)}
+    return found - frozenset(line.get("claims") or ())
 
 
 class TargetError(Exception):
@@ -65,12 +80,13 @@ class Target:
 
     `base` is the Base URI of its web services, '' without any; `dimse` its DIMSE side. `doors` are the sides of a
     simulator that are stood up: "web", "dimse". `uri_service` is the Base URI of the URI service (PS3.18 9.1.1), ''
-    where the product is not said to have one.
+    where the product is not said to have one; `wado_ws` is the same for the endpoint of WADO-WS.
     """
 
     word: str
     base: str = ""
     uri_service: str = ""
+    wado_ws: str = ""
     dimse: Dimse | None = None
     doors: frozenset[str] = frozenset({"web"})
     simulator: Literal["", "reference", "mutant", "control"] = ""
@@ -101,8 +117,8 @@ class Target:
 
     @property
     def absent(self) -> frozenset[str]:
-        """Services that nothing says the target has: where it has a URI service cannot be guessed."""
-        return frozenset() if self.simulator or self.uri_service else frozenset({"uri"})
+        """Services that nothing says the target has; see `absent`."""
+        return absent(self.to_json())
 
     def tls(self) -> ssl.SSLContext | None:
         """The TLS settings, None for plain http; TargetError when a file cannot be used."""
@@ -121,8 +137,9 @@ class Target:
     def to_json(self) -> dict[str, Any]:
         """What the record says of the target: no secrets, no header values."""
         line: dict[str, Any] = {"word": self.word, "base": self.base}
-        if self.uri_service:
-            line["uri_service"] = self.uri_service
+        for name in ("uri_service", "wado_ws"):
+            if getattr(self, name):
+                line[name] = getattr(self, name)
         if self.dimse:
             line["dimse"] = self.dimse.entity.url
         for name in ("simulator", "which", "vendor", "product", "version", "contact"):
@@ -184,13 +201,16 @@ def _base(word: str) -> str:
     return word.rstrip("/")
 
 
-def _uri_service(path: Path, web: Mapping[str, Any]) -> str:
-    """The Base URI of the URI service, with its slash where it ends in one; asked over the connection of `base`."""
-    word: str = web["uri_service"]
+def _elsewhere(path: Path, web: Mapping[str, Any], key: str) -> str:
+    """The address of a service with one of its own, '' without it, with its slash where it ends in one; it is asked
+    over the connection of `base`."""
+    word: str = web.get(key, "")
+    if not word:
+        return ""
     _base(word)
     ours, theirs = urlsplit(web["base"]), urlsplit(word)
     if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
-        raise TargetError(f"{path}, at web.uri_service: it lies on another scheme, host or port than base.")
+        raise TargetError(f"{path}, at web.{key}: it lies on another scheme, host or port than base.")
     return word
 
 
@@ -209,12 +229,14 @@ def _file(path: Path, environment: Mapping[str, str]) -> Target:
     dimse = _dimse(path, data["dimse"], environment) if "dimse" in data else None
     tls = web.get("tls", {})
     claims = data.get("claims", {}).get("services")
-    if "uri" in (claims or ()) and "uri_service" not in web:
-        raise TargetError(f"{path} claims the URI service and does not say where it is; add uri_service to [web].")
+    for service, key in (("uri", "uri_service"), ("wado-ws", "wado_ws")):
+        if service in (claims or ()) and key not in web:
+            raise TargetError(f"{path} claims the service {service} and does not say where it is; add {key} to [web].")
     return Target(
         word=str(path),
         base=_base(web["base"]) if web else "",
-        uri_service=_uri_service(path, web) if "uri_service" in web else "",
+        uri_service=_elsewhere(path, web, "uri_service"),
+        wado_ws=_elsewhere(path, web, "wado_ws"),
         dimse=dimse,
         **data.get("target", {}),
         headers=headers,

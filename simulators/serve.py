@@ -24,6 +24,7 @@ from simulators.web.service import Service
 
 BACKLOG = 512
 KEEP_ALIVE = 75  # seconds that an idle connection is kept
+FRAME = 1 << 20  # octets that a user agent may say at once on a notification connection
 STOP = 5.0  # seconds that requests in progress get when the server stops
 
 
@@ -125,7 +126,9 @@ class _Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=FRAME,
+            ws_per_message_deflate=False,
             access_log=False,
             log_config=None,
             log_level="critical",

@@ -24,6 +24,7 @@ from harness.make.holding import Holding
 from harness.make.parts import Message, Part, multipart
 from harness.make.queries import SAFE
 from harness.session import Session, request
+from harness.talk.socket import Channel, open_channel
 from harness.talk.web import Talk
 
 Example = TypeVar("Example")
@@ -65,6 +66,11 @@ class Web:
     def uri_service(self) -> str:
         """Base URI of the URI service (PS3.18 9.1.1), '' where nobody says that there is one."""
         return self.session.uri_service
+
+    @property
+    def wado_ws(self) -> str:
+        """URL of the WADO-WS endpoint, '' where nobody says that there is one."""
+        return self.session.wado_ws
 
     @property
     def holding(self) -> Holding:
@@ -117,6 +123,24 @@ class Web:
         )
         self._met += met
         return x
+
+    def socket(self, url: str, headers: tuple[tuple[str, str], ...] = (), **about: Any) -> Channel:
+        """Open a notification connection (PS3.18 8.10) at the ws: or wss: URL that a subscription gave. Close it.
+
+        `headers` replace those of the handshake by their names; `about` as in `ask`, for all that is said on it.
+        """
+        return open_channel(self.session, self.session.blobs, url, self.random, self._talk.tls, self.session.heard,
+                            headers, probe=self.probe, journey=self._journey, **about)  # fmt: skip
+
+    def aside(self) -> Web:
+        """A voice of the same journey for another thread, with a connection of its own; close it when done."""
+        other = Web(self.session, self.session.talk(), self.probe)
+        other._journey = self._journey
+        return other
+
+    def close(self) -> None:
+        """Close the connections of a voice that stood `aside`."""
+        self._talk.close()
 
     @contextmanager
     def journey(self, kind: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from harness.blobs import Blobs, DiskError
-from harness.body import Body
+from harness.body import EMPTY, Body
 from harness.clock import Deadline
 from harness.exchange import Answer, Ask, Fault, FaultKind, Headers
 
@@ -47,6 +47,7 @@ class Talk:
         self.host = (split.hostname or "").encode()
         self.port = split.port or (443 if split.scheme == "https" else 80)
         self.limits = limits or Limits()
+        self.tls = tls
         self._blobs = blobs
         self._tap = _Tap()
         self._pool = httpcore.ConnectionPool(
@@ -69,6 +70,33 @@ class Talk:
         if stale and not self._tap.connected and content is None and ask.method in ("GET", "HEAD", "OPTIONS"):
             answer = self._once(ask, content, cap)
         return answer
+
+    def upgrade(self, ask: Ask) -> tuple[Answer, httpcore.NetworkStream | None]:
+        """Ask for another protocol on the connection: the answer, and the stream when it is 101 (RFC 9110 7.8).
+
+        Each operation on the stream wants a `deadline` before it.
+        """
+        self._tap.begin(Deadline.after(self.limits.deadline))
+        try:
+            response = self._pool.handle_request(self._request(ask, None))
+        except FAULTS as error:
+            return Answer(fault=fault_of(error), head=self._tap.head()), None
+        if response.status == 101:
+            stream: httpcore.NetworkStream = response.extensions["network_stream"]
+            return _answer(response, EMPTY, None, self._tap.head()), stream
+        spool = self._blobs.spool()
+        fault: Fault | None = None
+        try:
+            fault = self._collect(response, spool, self.limits.body)
+        except FAULTS as error:
+            fault = fault_of(error)
+        finally:
+            _close(response)
+        return _answer(response, spool.finish(truncated=fault is not None), fault, self._tap.head()), None
+
+    def deadline(self, deadline: Deadline) -> None:
+        """Until when the next operation on an upgraded stream may last."""
+        self._tap.deadline = deadline
 
     def patience(self, deadline: float) -> None:
         """Change the deadline of the exchanges to come, in seconds."""
@@ -100,7 +128,7 @@ class Talk:
             fault = self._collect(response, spool, most)
         except DiskError:
             raise
-        except _FAULTS as error:
+        except FAULTS as error:
             fault = fault_of(error)
         finally:
             if response is not None:
@@ -147,11 +175,11 @@ def _answer(response: httpcore.Response, body: Body, fault: Fault | None, head: 
 def _close(response: httpcore.Response) -> None:
     try:
         response.close()
-    except _FAULTS:  # the answer is read; how its connection ends says nothing more
+    except FAULTS:  # the answer is read; how its connection ends says nothing more
         return
 
 
-_FAULTS = (
+FAULTS = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,

@@ -37,6 +37,36 @@ _SEARCH = {
     ("studies", "*", "series", "*", "instances"): "series-instances",
     ("instances",): "instances",
 }
+# What is said on a notification connection (8.10), by the methods that stand for it in a record.
+SOCKET = {"EVENT": "socket.workitems.event", "SAID": "socket.workitems.said", "END": "socket.workitems.end"}
+OPENING = "socket.workitems.open"
+# The categories of Non-Patient Instances (Table 12.1.1-1); Table H-1 writes one of them and another in the singular.
+CATEGORIES = {
+    "color-palettes": "color-palettes",
+    "defined-procedure-protocols": "defined-procedure-protocols",
+    "defined-procedure-protocol": "defined-procedure-protocols",
+    "hanging-protocols": "hanging-protocols",
+    "hanging-protocol": "hanging-protocols",
+    "implant-templates": "implant-templates",
+    "inventories": "inventories",
+}
+# Method and shape of the path below the Base URI of chapters 11, 13, 14 and 15; "*" is a UID, "@" an AE title.
+_WORKFLOW = {
+    ("POST", "workitems"): "workitems.create",
+    ("GET", "workitems"): "workitems.search",
+    ("GET", "workitems/*"): "workitems.retrieve",
+    ("POST", "workitems/*"): "workitems.update",
+    ("PUT", "workitems/*/state"): "workitems.state",
+    ("POST", "workitems/*/cancelrequest"): "workitems.cancel",
+    ("POST", "workitems/*/subscribers/@"): "workitems.subscribe",
+    ("DELETE", "workitems/*/subscribers/@"): "workitems.unsubscribe",
+    ("POST", "workitems/*/subscribers/@/suspend"): "workitems.suspend",
+    ("POST", "commitment-requests/*"): "commitments.request",
+    ("GET", "commitment-requests/*"): "commitments.check",
+    ("GET", "modality-scheduled-procedure-steps"): "scheduled-steps.search",
+    ("POST", "modality-performed-procedure-steps/*"): "performed-steps.create",
+    ("GET", "modality-performed-procedure-steps/*"): "performed-steps.retrieve",
+}
 # The query parameters that every request to the URI service has (9.1.2.1).
 URI_PARAMETERS = ("requestType", "studyUID", "seriesUID", "objectUID")
 
@@ -118,7 +148,12 @@ class Query:
 
 @dataclass(frozen=True)
 class Resource:
-    """What a request-target names. `kind` is the dotted word rules subscribe to; `search` the search resource."""
+    """What a request-target names. `kind` is the dotted word rules subscribe to; `search` the search resource of the
+    Studies service.
+
+    `uid` is that of a workitem, of a Non-Patient Instance, of a transaction or of a performed procedure step; `title`
+    the AE title of a subscriber; `category` the npi-name of Table 12.1.1-1.
+    """
 
     kind: str
     level: Level = ""
@@ -129,6 +164,9 @@ class Resource:
     search: str = ""
     path: str = ""
     query: Query = field(default_factory=Query)
+    uid: str = ""
+    title: str = ""
+    category: str = ""
 
     @property
     def uids(self) -> tuple[str, ...]:
@@ -166,12 +204,15 @@ def request_target(path: str, base: str) -> tuple[str, str]:
 
 
 def classify(method: str, target: str, base: str) -> Resource:
-    """Name the resource of a request-target below a Base URI; kind "web.other" for what PS3.18 9 and 10 do not know.
+    """Name the resource of a request-target below a Base URI; kind "web.other" for what PS3.18 9 to 15 do not know.
 
-    The method READ without a base is ours: nobody was asked, the target is the name of a file that was read.
+    Some methods are ours: READ without a base, where nobody was asked and the target is the name of a file that was
+    read; EVENT, SAID and END for what was said on a notification connection, whose target is that of its opening.
     """
     if method == "READ" and not base:
         return Resource("file", path=target)
+    if method in SOCKET:
+        return Resource(SOCKET[method], path=target)
     if target.startswith(("http://", "https://")):
         target = origin_form(target)
     path, mark, raw = target.partition("?")
@@ -188,7 +229,34 @@ def classify(method: str, target: str, base: str) -> Resource:
         return Resource("web.uri", "instance", study, series, instance, path=path, query=query)
     # no template has an empty segment, and /studies/ is another resource than /studies (RFC 3986 3.3)
     known = below and "" not in words
+    workflow = _workflow(method, words, path, query) if known else None
+    if workflow is not None:
+        return workflow
     return _studies(method, words, path, query) if known else Resource("web.other", path=path, query=query)
+
+
+def _workflow(method: str, words: Sequence[str], path: str, query: Query) -> Resource | None:
+    """A resource of chapters 11 to 15, None for any other."""
+    verb = "GET" if method == "HEAD" else method
+    if words and words[0] in CATEGORIES:
+        return _non_patient(verb, words, path, query)
+    uid, title = (words[at] if len(words) > at else "" for at in (1, 3))
+    shape = "/".join("*" if at == 1 else "@" if at == 3 else word for at, word in enumerate(words))
+    kind = _WORKFLOW.get((verb, shape))
+    if kind is None:
+        return None
+    if kind == "performed-steps.create" and "update" in query:  # a bare name tells one from the other (15.5.1.2)
+        kind = "performed-steps.update"
+    return Resource(f"web.{kind}", path=path, query=query, uid=uid, title=title)
+
+
+def _non_patient(verb: str, words: Sequence[str], path: str, query: Query) -> Resource | None:
+    kinds = {("POST", 1): "store", ("POST", 2): "store", ("GET", 1): "search", ("GET", 2): "retrieve"}
+    kind = kinds.get((verb, len(words)))
+    if kind is None:
+        return None
+    uid = words[1] if len(words) > 1 else ""
+    return Resource(f"web.non-patient.{kind}", path=path, query=query, uid=uid, category=CATEGORIES[words[0]])
 
 
 def _uri_service(path: str, query: Query) -> bool:

@@ -17,16 +17,18 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from simulators.archive import lines
 from simulators.archive.check import Refused, check
+from simulators.archive.commitments import Commitments
 from simulators.archive.disk import Share, sync
 from simulators.archive.filing import Filed, Filing, filed
 from simulators.archive.held import COERCED, OUT_OF_RESOURCES, PROCESSING_FAILURE, Held, Stored
@@ -36,7 +38,9 @@ from simulators.archive.match import supported
 from simulators.archive.question import BadValue, Key, Matches, Question, Row
 from simulators.archive.reconcile import corrections, rewrite
 from simulators.archive.search import Whole, search
+from simulators.archive.steps import Steps
 from simulators.archive.together import Together
+from simulators.archive.worklist import Worklist
 
 __all__ = ["Archive", "BadValue", "Held", "Incoming", "Key", "Matches", "Question", "Row", "Stored", "supported"]
 
@@ -45,6 +49,7 @@ FLUSHING = 4  # files that are forced to the disk at a time, while others are ch
 DRAWERS, TOGETHER = 16, 256  # folders of files, and how many files in turn go into one
 RECONCILED = "the patient was made that of the study"
 GRACE = 60.0  # seconds that a replaced file stays for readers that were just told of it
+Kept = TypeVar("Kept")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -69,7 +74,34 @@ class Archive:
         self._retired: list[tuple[float, Path]] = []
         self._durable: set[Path] = set()  # folders whose own names are synced
         self._received = itertools.count(random.randrange(DRAWERS * TOGETHER))
+        self._beside: dict[type, Any] = {}
+        self._making = threading.RLock()
         self._sweep()
+
+    # What the archive holds beside instances; each of them is one for all doors, made when it is first asked for.
+
+    @property
+    def worklist(self) -> Worklist:
+        """The scheduled procedure steps (PS3.4 K)."""
+        return self._one(Worklist, lambda: Worklist(self.folder / "worklist"))
+
+    @property
+    def steps(self) -> Steps:
+        """The performed procedure steps (PS3.4 F)."""
+        return self._one(Steps, lambda: Steps(self.folder / "steps"))
+
+    @property
+    def commitments(self) -> Commitments:
+        """The transactions of storage commitment (PS3.4 J, PS3.18 13)."""
+        return self._one(Commitments, lambda: Commitments(self))
+
+    def _one(self, kind: type[Kept], make: Callable[[], Kept]) -> Kept:
+        """The one of its kind; doors in several threads may ask for it at the same time."""
+        with self._making:
+            if kind not in self._beside:
+                self._beside[kind] = make()
+            found: Kept = self._beside[kind]
+            return found
 
     def receive(self) -> Incoming:
         """A new file inside the archive's folder, to be written and handed to `store`."""

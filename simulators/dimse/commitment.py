@@ -1,12 +1,11 @@
-"""Knows Storage Commitment Push as a provider (PS3.4 J): a request is judged against the archive and reported on.
+"""Knows Storage Commitment Push as a provider (PS3.4 J): a request becomes a transaction, its result a report.
 
-Must not know threads or sockets: somebody else carries the report, on this association or another one.
+Must not know threads or sockets: somebody else carries the report, on this association or another one. What is
+committed to is judged in `simulators.archive.commitments`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +13,9 @@ from typing import Final
 from harness.upper_layer.message import Message, event_report_rq
 from harness.wire.uri import valid_uid
 from simulators.archive import lines
-from simulators.archive.archive import Archive, Key, Question
+from simulators.archive.commitments import DUPLICATE_TRANSACTION, Commitments, Reference, Result, Reused
 from simulators.dimse import identifier
 from simulators.dimse.talk import (
-    CLASS_INSTANCE_CONFLICT,
     INVALID_ARGUMENT_VALUE,
     NO_SUCH_ACTION,
     NO_SUCH_INSTANCE,
@@ -32,11 +30,8 @@ from simulators.model.json_encode import attribute
 
 COMMITMENT: Final = "1.2.840.10008.1.20.1"
 INSTANCE: Final = "1.2.840.10008.1.20.1.1"
-DUPLICATE_TRANSACTION: Final = 0x0131  # Failure Reason (PS3.3 C.14.1.1)
 _TRANSACTION, _REFERENCED, _FAILED = "00081195", "00081199", "00081198"
 _CLASS, _INSTANCE, _REASON, _RETRIEVE_AE = "00081150", "00081155", "00081197", "00080054"
-_REMEMBERED = 100_000  # transactions; the UID of an older one may come back unnoticed
-_BATCH = 500  # instances that are looked up at once
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,13 @@ class Report:
     title: str
     safe: tuple[tuple[str, str], ...]
     failed: tuple[tuple[str, str, int], ...]
+
+    @classmethod
+    def of(cls, transaction: str, title: str, result: Result) -> Report:
+        """The report of a result."""
+        pairs = [(judged.reference.sop_class, judged.reference.instance, judged.reason) for judged in result]
+        safe = tuple((sop_class, instance) for sop_class, instance, reason in pairs if not reason)
+        return cls(transaction, title, safe, tuple(pair for pair in pairs if pair[2]))
 
     @property
     def type(self) -> int:
@@ -73,11 +75,9 @@ Deliver = Callable[[Report, Talk], None]
 class CommitmentProvider:
     """N-ACTION; `deliver` carries the report once the response is out."""
 
-    def __init__(self, archive: Archive, deliver: Deliver) -> None:
-        self._archive = archive
+    def __init__(self, commitments: Commitments, deliver: Deliver) -> None:
+        self._commitments = commitments
         self._deliver = deliver
-        self._known: OrderedDict[str, None] = OrderedDict()
-        self._lock = threading.Lock()
 
     def answer(self, request: Message, talk: Talk) -> Answers:
         """The one response; the report follows it."""
@@ -86,14 +86,18 @@ class CommitmentProvider:
         except Refused as refused:
             yield response(request, refused.status, **refused.elements)
             return
-        again = self._seen(transaction)
-        title = talk.title
-
-        def report() -> None:
-            self._deliver(self._judged(transaction, title, references, again), talk)
-
-        talk.afterwards(report)
+        report = self._taken(transaction, references, talk.title)
+        talk.afterwards(lambda: self._deliver(report(), talk))
         yield response(request, SUCCESS)
+
+    def _taken(self, transaction: str, references: list[tuple[str, str]], title: str) -> Callable[[], Report]:
+        """What makes the report of a request that is on the disk by now."""
+        try:
+            self._commitments.ask(transaction, [Reference(*pair) for pair in references])
+        except Reused:  # its UID shall not be used again (J.3.3.1.2)
+            lost = tuple((sop_class, instance, DUPLICATE_TRANSACTION) for sop_class, instance in references)
+            return lambda: Report(transaction, title, (), lost)
+        return lambda: Report.of(transaction, title, self._commitments.conclude(transaction))
 
     def _asked(self, request: Message, talk: Talk) -> tuple[str, list[tuple[str, str]]]:
         if request.instance != INSTANCE:
@@ -106,45 +110,6 @@ class CommitmentProvider:
         if not valid_uid(transaction) or not references or len({i for _, i in references}) < len(references):
             raise Refused(INVALID_ARGUMENT_VALUE, "a Transaction UID and references, each once, are needed (J.3.2.1.1)")
         return transaction, references
-
-    def _seen(self, transaction: str) -> bool:
-        """Whether the transaction was here before (J.3.3.1.2: its UID shall not be used again)."""
-        with self._lock:
-            again = transaction in self._known
-            self._known[transaction] = None
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-            return again
-
-    def _judged(self, transaction: str, title: str, references: list[tuple[str, str]], again: bool) -> Report:
-        if again:
-            return Report(transaction, title, (), tuple((c, i, DUPLICATE_TRANSACTION) for c, i in references))
-        held: dict[str, str] = {}
-        for at in range(0, len(references), _BATCH):
-            held |= self._held([instance for _, instance in references[at : at + _BATCH]])
-        reasons = [(c, i, _reason(held.get(i), c)) for c, i in references]
-        safe = tuple((c, i) for c, i, reason in reasons if not reason)
-        return Report(transaction, title, safe, tuple(r for r in reasons if r[2]))
-
-    def _held(self, instances: list[str]) -> dict[str, str]:
-        """SOP Instance UID -> SOP Class UID of what the archive has of these."""
-        asked = [uid for uid in instances if valid_uid(uid)]
-        if not asked:
-            return {}
-        question = Question(
-            ("study", "series", "instance"),
-            keys=(Key(("00080018",), tuple(asked)),),
-            include=frozenset((("00080016",),)),
-        )
-        return {
-            row.instance: lines.plain(row.elements.get("00080016")) or "" for row in self._archive.search(question).rows
-        }
-
-
-def _reason(held: str | None, sop_class: str) -> int:
-    if held is None:
-        return NO_SUCH_INSTANCE
-    return 0 if held == sop_class else CLASS_INSTANCE_CONFLICT
 
 
 def _references(elements: Mapping[str, str]) -> list[tuple[str, str]]:

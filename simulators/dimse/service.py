@@ -19,8 +19,6 @@ from harness.upper_layer.negotiate import Policy
 from harness.upper_layer.offer import Extended, Identity, Offer, Role, Window, propose
 from simulators.archive.archive import Archive
 from simulators.archive.check import STORAGE_CLASSES
-from simulators.archive.steps import Steps
-from simulators.archive.worklist import Worklist
 from simulators.dimse import query, retrieve, steps, storage, worklist
 from simulators.dimse.commitment import COMMITMENT, CommitmentProvider, Report
 from simulators.dimse.information import MODELS
@@ -69,8 +67,7 @@ class Services:
                  patience: Patience | None = None, retries: tuple[float, ...] = RETRIES) -> None:  # fmt: skip
         self.title = title
         self.peers = dict(peers or {})
-        self.worklist = Worklist(archive.folder / "worklist")
-        self.steps = Steps(archive.folder / "steps")
+        self.worklist, self.steps = archive.worklist, archive.steps
         self._archive = archive
         self._patience = patience or Patience()
         self._retries = retries
@@ -149,7 +146,7 @@ class Services:
 
     def _made(self) -> dict[str, Answer]:
         provider = steps.StepProvider(self.steps, self._notify)
-        commitment = CommitmentProvider(self._archive, self._deliver)
+        commitment = CommitmentProvider(self._archive.commitments, self._deliver)
         destinations = Destinations(self.peers, self._patience)
         verbs: dict[str, Answer] = {
             "find": partial(query.find, self._archive),

@@ -98,6 +98,9 @@ class Resource:
             self.methods["HEAD"] = self.methods["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # there are no notifications here
+            await send({"type": "websocket.close", "code": 1000})
+            return
         call = Call(scope, receive, self.service.root)
         watched = _Watched(send)
         try:
@@ -163,13 +166,11 @@ def _problem(error: Exception, call: Call) -> Problem:
 
 
 class _Http:
-    """Lets only HTTP requests through: other kinds of connection have no answer here."""
+    """Lets requests and notification connections through: other kinds of connection have no answer here."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})

@@ -15,7 +15,8 @@ from simulators.archive.held import Held
 from simulators.web.call import Call
 from simulators.web.report import Problem
 
-URI_SERVICE = "/wado"  # where the URI service answers, below the Service Root Path
+# Where services with an address of their own answer, below the Service Root Path.
+URI_SERVICE, WADO_WS = "/wado", "/wado-ws"
 
 
 @dataclass(frozen=True)

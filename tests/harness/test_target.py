@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.target import TargetError, parse
+from harness.target import OPTIONAL, TargetError, parse
 
 WHOLE = """
 [target]
@@ -159,13 +159,20 @@ def test_tls_files_that_are_not_there(tmp_path: Path) -> None:
         target.tls()
 
 
-def test_where_the_uri_service_is(tmp_path: Path) -> None:
+def test_where_services_with_an_address_of_their_own_are(tmp_path: Path) -> None:
     text = '[web]\nbase = "https://pacs.example/dicomweb"\n'
-    assert parse(file(tmp_path, text)).absent == {"uri"}
-    target = parse(file(tmp_path, f'{text}uri_service = "https://pacs.example/wado/"\n[claims]\nservices = ["uri"]\n'))
-    assert (target.uri_service, target.absent) == ("https://pacs.example/wado/", frozenset())
+    assert parse(file(tmp_path, text)).absent == {"uri", "wado-ws", *OPTIONAL}
+    text += 'uri_service = "https://pacs.example/wado/"\nwado_ws = "https://pacs.example/ws"\n'
+    target = parse(file(tmp_path, f'{text}[claims]\nservices = ["uri", "wado-ws"]\n'))
+    assert (target.uri_service, target.wado_ws) == ("https://pacs.example/wado/", "https://pacs.example/ws")
+    assert target.absent == OPTIONAL
     assert target.to_json()["uri_service"] == "https://pacs.example/wado/"
     assert parse("sim:web").absent == frozenset()
+
+
+def test_a_service_that_is_claimed_is_not_absent(tmp_path: Path) -> None:
+    text = '[web]\nbase = "https://pacs.example/dicomweb"\n[claims]\nservices = ["workitems", "retrieve"]\n'
+    assert "workitems" not in parse(file(tmp_path, text)).absent
 
 
 @pytest.mark.parametrize(
@@ -176,6 +183,8 @@ def test_where_the_uri_service_is(tmp_path: Path) -> None:
         ('uri_service = "/wado"', "uri_service"),
         ('uri_service = "https://pacs.example/wado?x=1"', "uri_service"),
         ('[claims]\nservices = ["uri"]', "does not say where"),
+        ('[claims]\nservices = ["wado-ws"]', "does not say where"),
+        ('wado_ws = "https://other.example/ws"', "another scheme, host or port"),
     ],
 )
 def test_a_uri_service_that_cannot_be_asked(tmp_path: Path, line: str, says: str) -> None:
