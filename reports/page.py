@@ -25,6 +25,7 @@ from harness.verdict import Outcome, Verdict, Waiver
 from reports.chosen import View, chosen, numbers
 from reports.command import again
 from reports.command import whole as whole_command
+from reports.lives import lives
 from reports.visible import clip, visible
 from reports.whole import RED, whole
 from reports.words import are_files, group_of, names, words
@@ -99,12 +100,15 @@ def page(run: Run) -> str:
     verdicts = sorted(run.verdicts, key=_order)
     held = chosen(run, verdicts, _lay_out)
     views = {n: view for n, (view, _) in held.items()}
+    found, more = lives(run)
     return (
         _environment()
         .get_template("page.html")
         .render(
             **_head(run),
             **_body(run, verdicts, views),
+            lives=found,
+            more_lives=more,
             called=names(run, (n for v in verdicts for n in numbers(v))),
             exchanges=[Markup(text) for _, text in held.values()],  # made by the template above, escaped there
         )

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,11 @@ def test_a_killed_judge_is_told_on_the_command_line(
 def test_ctrl_c_reaches_the_whole_group_and_leaves_a_readable_record(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dicomproof", "check", "sim:web", "--seed", "1", "--out", str(tmp_path / "out")]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+    # what was started in the background ignores SIGINT, and hands that on to all that it starts itself
+    heeding = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True, preexec_fn=heeding
+    ) as process:
         assert process.stdout is not None
         told = _until(process.stdout.readline, "probe 5/")
         os.killpg(process.pid, signal.SIGINT)

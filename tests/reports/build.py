@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness.association import Association
 from harness.body import Body
 from harness.context import POLICIES
 from harness.exchange import Answer, Ask, Exchange, Fault, Headers
@@ -184,7 +185,7 @@ def verdicts() -> list[Verdict]:
 
 def written(
     folder: Path,
-    items: Iterable[Exchange],
+    items: Iterable[Exchange | Association],
     judged: Iterable[Verdict],
     notes: Iterable[tuple[str, str]] = (),
     reason: str = "complete",
@@ -195,7 +196,10 @@ def written(
     record = Record(folder, Secrets.of([SECRET]))
     record.run(**{**HEADER, **header})
     for item in items:
-        record.exchange(item)
+        if isinstance(item, Association):
+            record.association(item)
+        else:
+            record.exchange(item)
     for about, text in notes:
         record.note(about, text)
     for one in judged:
