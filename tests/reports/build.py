@@ -221,7 +221,8 @@ def full(folder: Path) -> Path:
 
 def hostile(folder: Path) -> Path:
     """A run whose product says the worst it can, everywhere it can say anything."""
-    items, judged = [], []
+    items: list[Exchange] = []
+    judged = []
     for seq, text in enumerate(HOSTILE, 1):
         octets = text.encode("utf-8", "surrogatepass") + b"\xff\xfe"
         asked = ask(f"/studies?PatientName={text}", X_Echo=text)
