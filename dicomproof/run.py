@@ -313,6 +313,9 @@ class _Run:
     def _end(self, reason: str, said: str) -> Result:
         if reason == "complete" and self.session.gone:
             reason, said = "target-gone", f"The target stopped answering: {self.session.gone}."
+        if self.session.busy:
+            self.session.note("busy", self.session.busy)
+            self.events.note(self.session.busy)
         reason, said = self._settled(reason, said)
         try:
             verdicts = self.session.finish(reason, said)

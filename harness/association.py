@@ -34,6 +34,8 @@ What = Literal[
 ]
 Ending = Literal["release", "reject", "abort", "close", "reset", "timeout", "refused", "open"]
 
+TRANSIENT = 2  # the result of a rejection that does not hold for good (PS3.8 9.3.4)
+
 
 def other(side: Side) -> Side:
     return "acceptor" if side == "requestor" else "requestor"
@@ -182,6 +184,12 @@ class Association:
     @property
     def rejected(self) -> bool:
         return self.answer is not None and self.answer.pdu.type == pdu.ASSOCIATE_RJ
+
+    @property
+    def turned_away(self) -> bool:
+        """It was rejected for now, not for good (PS3.8 9.3.4): another one may be accepted."""
+        told = self.answer.pdu.reject if self.answer is not None else None
+        return told is not None and told.result == TRANSIENT
 
     @cached_property
     def contexts(self) -> Mapping[int, Agreed]:

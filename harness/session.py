@@ -89,6 +89,7 @@ class Session:
         self._behind = Behind("judge", WAITING if self.until else AHEAD)
         self._red: set[str] = set()
         self.associations: list[int] = []  # the numbers of those among the exchanges
+        self._turned_away = 0
         self.gone = ""
 
     @property
@@ -104,6 +105,17 @@ class Session:
     @property
     def exchanges(self) -> int:
         return self._seq
+
+    @property
+    def busy(self) -> str:
+        """A sentence for people when the target turned most associations away for the moment, else ''."""
+        turned, of = self._turned_away, len(self.associations)
+        if turned * 2 <= of:
+            return ""
+        return (
+            f"{turned} of {of} associations were rejected as transient: the target had no room for them, so little was "
+            "exercised. Let it take more associations at a time, or ask when nobody else does."
+        )
 
     def next_journey(self, kind: str) -> str:
         with self._lock:
@@ -150,6 +162,7 @@ class Session:
             self._seq += 1
             a = association.but(seq=self._seq, **about)
             self.associations.append(a.seq)
+            self._turned_away += "provoked" not in a.facts and a.turned_away
             waited = any(said.what == "timeout" for said in a.said) and "provoked" not in a.facts
             self._fault(a.fault or ("a response did not come in time" if waited else ""), waited)
             self._behind.do(lambda: self._taken(a), _in_memory(a.requestor) + _in_memory(a.acceptor))

@@ -47,7 +47,7 @@ TITLES = {
     Outcome.NOT_EXERCISED: "Not exercised",
     Outcome.NOT_CLAIMED: "Not claimed",
 }
-NOTED = ("error", "skipped", "stopped", "no-data")  # what a person has to know; the others are for machines
+NOTED = ("error", "skipped", "stopped", "no-data", "busy")  # what a person has to know; the others are for machines
 
 
 @dataclass(frozen=True)
