@@ -336,3 +336,35 @@ def unknown_names_are_rejected(a: Association) -> Iterator[Finding]:
 def accepts_whatever_is_proposed(raw: bytes) -> bytes | None:
     """Every presentation context is accepted."""
     return octets.edited_context(raw, 2, lambda n, c: c[:2] + b"\0" + c[3:] if c[2] else c)
+
+
+def _denied(a: Association) -> list[tuple[Context, int]]:
+    """Contexts that were rejected on an association that accepts their abstract syntax in another context, with their
+    results."""
+    pair = both(a)
+    if pair is None:
+        return []
+    supported = {name for proposed, _ in _accepted(a) for name in proposed.abstract}
+    results = {c.id: c.result for c in pair[1].contexts}
+    return [(c, results[c.id] or 0) for c in pair[0].contexts if results.get(c.id) and supported & {*c.abstract}]
+
+
+@association(
+    "association.rejection-names-its-cause",
+    cites="PS3.8 9.3.3.2 Table 9-18",
+    verifies="UL-ASSOC-024",
+    when=lambda a: bool(_denied(a)),
+    says="An abstract syntax that is accepted in one context is not called unsupported in another one.",
+)
+def rejection_names_its_cause(a: Association) -> Iterator[Finding]:
+    for context, result in _denied(a):
+        if result == 3:
+            where = f"{a.answer.where if a.answer else ''}, context {context.id}"
+            # the table says what the results mean, and no sentence that one of them is to be sent
+            yield Finding("abstract syntax not supported (3)", "another result: 4, 1 or 2", where, warn=True)
+
+
+@rejection_names_its_cause.mutant(at=PDU)
+def blames_the_abstract_syntax(raw: bytes) -> bytes | None:
+    """Every context that is not accepted is rejected for its abstract syntax."""
+    return octets.edited_context(raw, 2, lambda n, c: c[:2] + b"\3" + c[3:] if c[2] else c)
