@@ -31,6 +31,7 @@ from harness.target import Target, TargetError, parse
 from harness.verdict import Exit
 from reports import write_all
 from reports.words import READ, kind_of_file
+from simulators.agents.troupe import Cast
 
 app = typer.Typer(
     name="dicomproof",
@@ -53,6 +54,12 @@ PEER = typer.Option(
 )
 WORKLIST = typer.Option("--worklist", help="File of worklist items: DICOM, or DICOM JSON (repeatable).")
 MUTANT = typer.Option("--mutant", help="Serve with this seeded defect (repeatable).")
+PERFORMERS = typer.Option("--performers", min=0, max=100, help="Agents that claim, update and complete workitems.")
+REQUESTERS = typer.Option("--requesters", min=0, max=100, help="Agents that schedule workitems and follow them.")
+COMMIT_LATER = typer.Option(
+    "--commit-later", min=0, max=1000, help="Times that a commitment asked for over HTTP has no result yet."
+)
+PACE = typer.Option("--pace", min=0.0, help="Seconds that each agent pauses between its steps.")
 WEB = "127.0.0.1:8080"
 OUT = typer.Option("--out", "-o", help="Folder for run.ndjson, blobs/, report.html, junit.xml and allure/.")
 
@@ -245,11 +252,16 @@ def simulate_command(
     reconcile: Annotated[
         bool, typer.Option("--reconcile", help="Coerce the patient of an instance to that of its study, and tell so.")
     ] = False,
+    performers: Annotated[int, PERFORMERS] = 0,
+    requesters: Annotated[int, REQUESTERS] = 0,
+    pace: Annotated[float, PACE] = 1.0,
+    commit_later: Annotated[int, COMMIT_LATER] = 0,
 ) -> None:
     """Serve the reference simulator until Ctrl-C, with or without seeded defects; both doors lead to one archive."""
     place = web if web is not None else "" if dimse else WEB
     options = Simulated(place, dimse or "", peer or (), worklist or (), data, database, mutant or (),
-                        edition or DEFAULT_EDITION, reconcile)  # fmt: skip
+                        edition or DEFAULT_EDITION, reconcile, Cast(performers, requesters, pace),
+                        commit_later)  # fmt: skip
     try:
         serve_simulator(out, options)
     except (UsageError, TargetError) as error:
@@ -286,6 +298,9 @@ def observe_command(
         Path | None, typer.Option("--data", help="Folder of the archive that is served; a temporary one by default.")
     ] = None,
     mutant: Annotated[list[str] | None, MUTANT] = None,
+    performers: Annotated[int, PERFORMERS] = 0,
+    requesters: Annotated[int, REQUESTERS] = 0,
+    pace: Annotated[float, PACE] = 1.0,
 ) -> None:
     """Judge a client: serve it with our simulator, record what it says, and judge that."""
     if scenario == "list":
@@ -299,7 +314,8 @@ def observe_command(
         with show.clients(out) as events:
             options = Observed(out_, entity(dimse) if dimse else None, command or (), seconds, only,
                                edition or DEFAULT_EDITION, [entity(p) for p in peer or ()], worklist or (), data,
-                               mutant or (), again, web, scenario, load or ())  # fmt: skip
+                               mutant or (), again, web, scenario, load or (),
+                               Cast(performers, requesters, pace))  # fmt: skip
             result = observe(options, events)
     except UsageError as error:
         raise stop(Exit.USAGE, str(error)) from None

@@ -125,7 +125,7 @@ class Answers:
                 continue
             changed += 1
             # a past of its own: what the broken answers say was stored must not leak into the next subject
-            judge = Judge(suites.load(), Context(edition, past=Past(dict(past.kept))), [rule])
+            judge = Judge(suites.load(), Context(edition, past=Past(dict(past.kept), dict(past.apart))), [rule])
             met = [m for x in broken for m in judge.see(x)]
             met += [m for name in {x.journey for x in broken if x.journey} for m in judge.close(name)]
             if any(found == rule.id for found, _ in met):

@@ -26,7 +26,7 @@ from dicomproof.run import Result, UsageError, select
 from dicomproof.sims import dimse_mutation, door_of
 from dicomproof.simulate import address, chosen, schedule
 from dicomproof.until import until
-from harness.association import Evidence, Tape
+from harness.association import Evidence, Side, Tape
 from harness.behind import Behind
 from harness.clerk import Clerk
 from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
@@ -37,6 +37,8 @@ from harness.record import Record
 from harness.rule import Mutant, Role, Rule
 from harness.verdict import Exit, exit_code
 from harness.watch.scribe import LONG
+from harness.watch.socket import Numbers
+from simulators.agents.troupe import Cast
 from simulators.archive.archive import Archive
 from simulators.dimse.link import known
 from simulators.dimse.serve import Setup, serve
@@ -53,7 +55,8 @@ class Options:
     `entity` and `web`, HOST:PORT, are where the client finds us; one of them at least. `command` is run with our
     addresses in its environment and ends the observation when it ends; without one it lasts `seconds`, or until it is
     interrupted. `peers` are the application entities that we know: destinations of C-MOVE. `data` is the folder of the
-    archive; a temporary one holds the files below `load`, or a synthetic corpus when there is a web door.
+    archive; a temporary one holds the files below `load`, or a synthetic corpus when there is a web door. `cast` are
+    agents of ours that schedule and perform workitems there, and are not judged.
     """
 
     out: Path
@@ -70,6 +73,7 @@ class Options:
     web: str = ""
     scenario: str = ""
     load: Sequence[Path] = ()
+    cast: Cast = field(default_factory=Cast)
 
     @property
     def doors(self) -> tuple[str, ...]:
@@ -91,6 +95,8 @@ def observe(options: Options, events: Events | None = None) -> Result:
         raise UsageError(why)
     if not options.doors:
         raise UsageError("There is nothing to serve; say --web HOST:PORT or --dimse AET@HOST:PORT.")
+    if options.cast and not options.web:
+        raise UsageError("Performers and requesters play at the web door; say --web HOST:PORT.")
     played = _played(options)
     catalogue = suites.load()
     rules = binding_clients(select(catalogue, options.only, options.doors))
@@ -145,6 +151,7 @@ class _Observation:
     holds: str
     seen: int = 0
     names: dict[int, str] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -202,7 +209,10 @@ class _Observation:
     def _at_web(self) -> Iterator[str]:
         host, port = address(self.options.web)
         self.web = WebDoor(self.record.blobs, self._take, self._note, self.scenario)
-        with self.web.serving(self.archive, host, port, self.options.edition, self.broken["web"]) as url:
+        serving = self.web.serving(
+            self.archive, host, port, self.options.edition, self.broken["web"], self.options.cast
+        )
+        with serving as url:
             yield url
 
     @contextlib.contextmanager
@@ -212,7 +222,8 @@ class _Observation:
         setup = Setup(
             peers=known(self.options.peers),
             strict=False,
-            observe=partial(self._observing, entity),
+            observe=partial(self._observing, str(entity), "requestor"),
+            witness=lambda peer: self._observing(f"{peer.host}:{peer.port}", "acceptor"),
             mutate=dimse_mutation(*self.broken["dimse"]),
         )
         with serve(self.archive, entity.title, entity.host, entity.port, setup) as served:
@@ -241,20 +252,23 @@ class _Observation:
         )
 
     @contextlib.contextmanager
-    def _observing(self, entity: Entity) -> Iterator[Tape]:
-        """The tape of one association; when that is over it is judged, while others go on."""
+    def _observing(self, address: str, judged: Side) -> Iterator[Tape]:
+        """The tape of one association; when that is over it is judged, while others go on.
+
+        A client is the acceptor where it is called back, to be told of a commitment or of a workitem.
+        """
         tape = Tape(self.record.blobs)
         try:
             yield tape
         finally:
-            about = {"judged": frozenset({"requestor"}), "address": str(entity), "probe": "client"}
+            about = {"judged": frozenset({judged}), "address": address, "probe": "client"}
             self._take(tape.finish(0, **about))
 
     def _take(self, x: Evidence) -> None:
         """Number it, and have it recorded and judged as soon as it is its turn; others go on meanwhile."""
         with self._lock:
             self.seen += 1
-            numbered = x.but(seq=self.seen)
+            numbered = self.numbers.numbered(x, self.seen) if isinstance(x, Exchange) else x.but(seq=self.seen)
             with contextlib.suppress(OSError):  # our own disk; told of when the observation settles
                 self.behind.do(lambda: self._taken(numbered))
 

@@ -19,7 +19,8 @@ from harness.watch.bases import base_of
 from harness.watch.message import Head
 from harness.watch.relay import Ear, Place, relaying
 from harness.watch.scribe import Scribe
-from harness.wire.uri import base_path
+from harness.wire.uri import CATEGORIES, base_path
+from simulators.agents.troupe import Cast, playing
 from simulators.archive.archive import Archive
 from simulators.line import Served
 from simulators.relay import relay
@@ -28,7 +29,9 @@ from simulators.serve import serve
 from suites.web.client.resources import meant
 
 ROOT = "/dicomweb"
-COLLECTIONS = ("studies", "series", "instances")  # the top level resources of 10.1.1
+# the top level resources of 10.1.1, and those of the chapters after it
+COLLECTIONS = ("studies", "series", "instances", "workitems", "commitment-requests", *CATEGORIES)
+NOBODY = Cast()
 _ASKED = frozenset({"user-agent"})
 
 
@@ -51,14 +54,22 @@ class WebDoor:
         self._scribe = Scribe(self._heard, note)
 
     @contextlib.contextmanager
-    def serving(self, archive: Archive, host: str, port: int, edition: str, mutants: Sequence[Mutant]) -> Iterator[str]:
-        """Serve until the block ends; gives the Base URI. OSError when the address cannot be had."""
+    def serving(self, archive: Archive, host: str, port: int, edition: str, mutants: Sequence[Mutant],
+                cast: Cast = NOBODY) -> Iterator[str]:  # fmt: skip
+        """Serve until the block ends; gives the Base URI. OSError when the address cannot be had.
+
+        The agents of `cast` go past the relay, so that nobody takes down what they say.
+        """
         broken, wire = broken_by(mutants)
         # the door behind it takes a request in whole before it is answered, also one that is refused for its head
         mutate = behind(self._played.mutate if self._played and self._played.mutate else _as_it_is, broken)
         with contextlib.ExitStack() as stack:
             stack.callback(self._scribe.close)
-            inner = stack.enter_context(serve(archive, base=ROOT, edition=edition, mutate=mutate, wire=wire))
+            around = self._played.around if self._played else None
+            inner = stack.enter_context(
+                serve(archive, base=ROOT, edition=edition, mutate=mutate, wire=wire, around=around)
+            )
+            stack.enter_context(playing(inner.url, cast))
             place = (inner.host, inner.port)
             if self._played and self._played.trouble:
                 place = stack.enter_context(relay(place, trouble=self._played.trouble))

@@ -1,6 +1,7 @@
 """Knows how a mutant of questions is tried: it changes what was asked, and its rule must turn red.
 
-It is tried on the questions of an unbroken run for which the rule is silent, or on conversations worked out by hand.
+It is tried on the questions of an unbroken run for which the rule is silent, or on conversations worked out by hand;
+where the rule binds the server, on whole conversations of that run: what it said on its own is changed with them.
 Must not know particular rules or mutants, nor where the exchanges come from.
 """
 
@@ -15,7 +16,7 @@ from harness.context import Context
 from harness.exchange import Answer, Ask, Exchange, Journey
 from harness.judge import Judge
 from harness.past import Past
-from harness.rule import Mutant, Rule
+from harness.rule import Mutant, Role, Rule
 
 ASKED = frozenset({"user-agent"})
 
@@ -31,7 +32,7 @@ class Tried:
 def tried(mutant: Mutant, rule: Rule[Any], exchanges: Sequence[Exchange], edition: str, past: Past) -> Tried:
     """Let the mutant change questions, one subject at a time, until its rule turns red."""
     changed = 0
-    pairs = _conversations(mutant, rule) if rule.over is Journey else _questions(mutant, rule, exchanges)
+    pairs = _conversations(mutant, rule, exchanges) if rule.over is Journey else _questions(mutant, rule, exchanges)
     for whole, broken in pairs:
         if _met(rule, whole, edition, past):
             continue  # one of our probes asked so on purpose
@@ -52,12 +53,27 @@ def _questions(mutant: Mutant, rule: Rule[Any], exchanges: Sequence[Exchange]) -
             yield [x.but(journey="")], [x.but(journey="", ask=made)]
 
 
-def _conversations(mutant: Mutant, rule: Rule[Any]) -> Iterator[tuple[list[Exchange], ...]]:
+def _conversations(
+    mutant: Mutant, rule: Rule[Any], exchanges: Sequence[Exchange]
+) -> Iterator[tuple[list[Exchange], ...]]:
+    """Conversations worked out by hand; of a rule that binds the server also those that were recorded."""
     for make in rule.examples:
         whole = conversation(rule, make())
         made = mutant.act(tuple(whole))
         if made is not None:
             yield whole, conversation(rule, made)
+    for whole in _recorded(rule, exchanges) if rule.who is Role.ORIGIN_SERVER else ():
+        made = mutant.act(tuple(whole))
+        if made is not None:
+            yield whole, list(made)
+
+
+def _recorded(rule: Rule[Any], exchanges: Sequence[Exchange]) -> Iterator[list[Exchange]]:
+    journeys: dict[str, list[Exchange]] = {}
+    for x in exchanges:
+        if x.journey and rule.applies_to(x.journey.partition("#")[0]):
+            journeys.setdefault(x.journey, []).append(x)
+    yield from journeys.values()
 
 
 def conversation(rule: Rule[Any], exchanges: Any) -> list[Exchange]:
@@ -67,7 +83,8 @@ def conversation(rule: Rule[Any], exchanges: Any) -> list[Exchange]:
 
 
 def _met(rule: Rule[Any], exchanges: Sequence[Exchange], edition: str, past: Past) -> bool:
-    judge = Judge(suites.load(), Context(edition, past=Past(dict(past.kept))), [rule])
-    met = [m for x in exchanges for m in judge.see(x.but(judged=ASKED))]
+    judge = Judge(suites.load(), Context(edition, past=Past(dict(past.kept), dict(past.apart))), [rule])
+    judged = frozenset({"origin-server"}) if rule.who is Role.ORIGIN_SERVER else ASKED
+    met = [m for x in exchanges for m in judge.see(x.but(judged=judged))]
     met += [m for name in {x.journey for x in exchanges if x.journey} for m in judge.close(name)]
     return bool(met)

@@ -30,6 +30,7 @@ from simulators.dimse.visit import Mutation, Serve
 from simulators.line import Served
 from simulators.serve import serve
 from simulators.web.service import URI_SERVICE, WADO_WS
+from simulators.web.wado_ws import REPOSITORY
 
 # What a test tool must not be fooled or stopped by; `sim:control=NAME`.
 CONTROLS: dict[str, Callable[[], contextlib.AbstractContextManager[Served]]] = {
@@ -90,7 +91,7 @@ def stand_up(target: Target, catalogue: Catalogue, edition: str, data: Path | No
             base = stack.enter_context(broken(archive, mutant if spoilt == "web" else None, edition))
         if "dimse" in served:
             dimse = stack.enter_context(_dimse(archive, mutant if spoilt == "dimse" else None, called_back))
-        yield Standing(base, dimse, base and base + URI_SERVICE, base and base + WADO_WS)
+        yield Standing(base, dimse, base and base + URI_SERVICE, base and f"{base}{WADO_WS}#{REPOSITORY}")
 
 
 def doors_of(rule: Rule[Any]) -> frozenset[str]:

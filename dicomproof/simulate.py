@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +22,7 @@ from harness.entity import Entity, EntityError
 from harness.entity import parse as parse_entity
 from harness.exchange import Answer, Ask
 from harness.rule import At, Mutant
+from simulators.agents.troupe import Cast, playing
 from simulators.archive.archive import Archive
 from simulators.dimse.link import known
 from simulators.dimse.serve import Served, Setup
@@ -32,7 +33,8 @@ from simulators.serve import serve
 @dataclass(frozen=True)
 class Options:
     """What the command line asks of a simulator: which doors at which addresses, over which archive, with which
-    defects. `peers` are the application entities that the DIMSE door knows, `worklist` files of what is scheduled."""
+    defects. `peers` are the application entities that the DIMSE door knows, `worklist` files of what is scheduled.
+    `cast` are agents that schedule and perform workitems at the web door."""
 
     web: str = ""
     dimse: str = ""
@@ -43,6 +45,8 @@ class Options:
     mutants: Sequence[str] = ()
     edition: str = DEFAULT_EDITION
     reconcile: bool = False
+    cast: Cast = field(default_factory=Cast)
+    commit_later: int = 0  # answers without a result to a commitment request over HTTP and to checks of it
 
 
 def simulate(console: Console, options: Options) -> None:
@@ -50,13 +54,18 @@ def simulate(console: Console, options: Options) -> None:
     if why := unknown_edition(options.edition):
         raise UsageError(why)
     doors = [word for word, there in (("web", options.web), ("dimse", options.dimse)) if there]
+    if options.cast and not options.web:
+        raise UsageError("Performers and requesters play at the web door; say --web HOST:PORT.")
     mutants = chosen(options.mutants, doors)
     with contextlib.ExitStack() as stack:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
         archive = stack.enter_context(contextlib.closing(Archive(folder, options.database, options.reconcile)))
+        archive.commitments.later = options.commit_later
         doors = []
         if options.web:
-            doors.append(f"DICOMweb at {stack.enter_context(_web(archive, options, mutants))}")
+            url = stack.enter_context(_web(archive, options, mutants))
+            stack.enter_context(playing(url, options.cast))
+            doors.append(f"DICOMweb at {url}{told(options.cast)}")
         if options.dimse:
             doors.append(f"DIMSE at {stack.enter_context(_dimse(archive, options, mutants))}")
         kept = str(folder) if options.data else "a temporary folder that is removed at the end"
@@ -65,6 +74,13 @@ def simulate(console: Console, options: Options) -> None:
         console.print(text, highlight=False, soft_wrap=True)
         until((), None, {}, {})
         console.print("Stopped.", highlight=False)
+
+
+def told(cast: Cast) -> str:
+    """Who plays there, for people; '' for nobody."""
+    counted = ((cast.performers, "performer"), (cast.requesters, "requester"))
+    words = [f"{count} {name}{'s' * (count > 1)}" for count, name in counted if count]
+    return f" with {' and '.join(words)}" if words else ""
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ from harness.rule import Rule
 from harness.verdict import Exit, exit_code
 from harness.watch.bases import Bases
 from harness.watch.relay import Ear, Place, Serving, relaying
-from harness.watch.scribe import LONG, Scribe
+from harness.watch.scribe import LONG, Scribe, notified_at
 
 WEB, DIMSE = "DICOMPROOF_WEB", "DICOMPROOF_DIMSE"  # environment variables in which a command finds our addresses
 AHEAD = 10_000  # exchanges that the copying may be ahead of the judging; each takes little memory
@@ -271,6 +271,8 @@ class _Watching:
     def _take(self, x: Evidence) -> None:
         """From the scribe: record and judge it as soon as it is its turn."""
         if isinstance(x, Exchange):
+            if place := notified_at(x):
+                self.bases.notifies(place, x.ask.base)
             x = x.but(ask=_put_away(x.ask, self.blobs), answer=_put_away(x.answer, self.blobs))
             octets = sum(b.size for b in (x.ask.body, x.answer.body) if b.data is not None)
         else:

@@ -103,11 +103,113 @@ POLICIES: dict[str, Policy] = {
             {"both": "either form may be refused or taken, with a warning"},
         ),
         Policy(
+            "D-07",
+            "PS3.18 9.5.1.2.4; 9.5.2.5",
+            "rows and columns come together by one clause of the URI service, and another says what one of them does",
+            {
+                "both": "one alone may be refused or taken, and is a warning for who asks",
+                "together": "one alone is a failure for who asks, and a warning for who takes it",
+            },
+        ),
+        Policy(
+            "D-08",
+            "PS3.18 9.4.1.2.2; 8.3.5.1.1; Table 9.5.1-1",
+            "annotation is called imageAnnotation in a table of the URI service",
+            {"both": "either name may be used", "annotation": "imageAnnotation is a warning for who asks"},
+        ),
+        Policy(
+            "D-09",
+            "PS3.18 9.3; Table 8.7.4-1",
+            "the URI service renders as image/jpeg by default, and the default of the Text category is text/html",
+            {
+                "text": "a text is expected for a text, image/jpeg is a warning",
+                "both": "image/jpeg is accepted for a text as well",
+            },
+        ),
+        Policy(
+            "D-24",
+            "PS3.18 9.4.1.3; 9.5.1.3; 8.7.5",
+            "Accept is optional in a request to the URI service, and a request without it is 406 by another clause",
+            {"optional": "the request is answered, 406 is a warning", "both": "406 is accepted as well"},
+        ),
+        Policy(
             "D-10",
             "PS3.18 8.3.5.1.1",
             "an annotation value that is no keyword is answered 400, and one that is not supported is ignored with a "
             "Warning",
             {"both": "400 and 200 with the Warning are both accepted"},
+        ),
+        Policy(
+            "D-03",
+            "PS3.18 11.8.3.1; PS3.4 CC.2.2.3",
+            "a request to cancel a SCHEDULED workitem is refused by one table and carried out by the other text",
+            {"202": "202 and a CANCELED workitem are expected, 409 is a warning", "409": "409 is expected as well"},
+        ),
+        Policy(
+            "D-11",
+            "PS3.18 11.4.1.1; 11.6.1; PS3.4 CC.2.6.2",
+            "the UIDs of a workitem and of its transaction are in the query, bare or as a value, or in the data set",
+            {"both": "any of the forms is enough, one in the query is expected"},
+        ),
+        Policy(
+            "D-12",
+            "PS3.18 11.1.3; 11.5.3.3",
+            "a single workitem in JSON is an object, or an array of one",
+            {"array": "an array is expected, an object is a warning"},
+        ),
+        Policy(
+            "D-17",
+            "PS3.18 11.10.1.2; 8.3.1",
+            "the filter of a subscription is one parameter with keys in it, or the keys are parameters",
+            {"both": "either form may be taken"},
+        ),
+        Policy(
+            "D-30",
+            "PS3.18 11.6.3.1; 11.7.3.1; 11.7.3.2",
+            "what the state or the Transaction UID does not allow is answered 400 in one row and 409 in another",
+            {"both": "400 and 409 are both accepted"},
+        ),
+        Policy(
+            "D-15",
+            "PS3.18 12.1.1; Table H-1",
+            "Annex H writes two of the categories of Non-Patient Instances in the singular, chapter 12 does not",
+            {"chapter": "the names of chapter 12 are expected, those of Annex H are a warning"},
+        ),
+        Policy(
+            "D-18",
+            "PS3.18 12.6.3.1; 8.3.4.4.1",
+            "a search for Non-Patient Instances without a match is 204 by 8.3.4.4.1, and 12.6.3.1 lists 200 alone",
+            {
+                "both": "204 and 200 with an empty list are both accepted",
+                "edition": "204 is expected up to 2025e and an empty list from 2026a on",
+            },
+        ),
+        Policy(
+            "D-32",
+            "PS3.18 12.4.3.1; 12.6.3.1; RFC 9110 15.5.7",
+            "406 is called Unsupported Media Type, which is what 415 is called",
+            {"code": "the code counts, and any phrase is accepted"},
+        ),
+        Policy(
+            "D-19",
+            "PS3.18 13.1.2; 13.4.1.2; 13.5.2.2",
+            "requests for storage commitment have the common query parameters by one clause and none by two others",
+            {"tolerate": "a refusal of them is a warning", "support": "the accept parameter is followed"},
+        ),
+        Policy(
+            "D-20",
+            "PS3.18 J.1",
+            "a request for commitment may have both forms of reference: each is needed where the other is absent",
+            {"accept": "both forms in one request are processed or refused", "process": "a refusal is a failure"},
+        ),
+        Policy(
+            "D-29",
+            "PS3.18 2017b-6.4.2.1; 2017b-6.4.3.1",
+            "the actions of the second and third service of WADO-WS are spelled in two ways, in the text and in use",
+            {
+                "either": "the action of the text is expected, the other spelling is a warning",
+                "text": "the action of the text is expected",
+            },
         ),
     )
 }

@@ -39,6 +39,12 @@ FaultKind = Literal[
 ]
 
 
+# Codes that say something of who asks or of the hour and nothing of what was asked: access, rate, overload (RFC 9110
+# 15.5.2, 15.5.8, 15.6.4; RFC 6585 4). 403 may say either.
+PUT_OFF = frozenset({401, 407, 429, 503})
+NOT_NOW = PUT_OFF | {403}
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why a message is missing or incomplete; `detail` is a sentence for people."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.association import Association, Evidence, Operation
 from harness.context import Context
-from harness.exchange import Exchange, Journey
+from harness.exchange import PUT_OFF, Exchange, Journey
 from harness.past import Past
 from harness.requirements import requirements
 from harness.rule import Catalogue, Finding, Role, Rule, service_of_kind
@@ -118,6 +118,11 @@ class Judge:
                 tally.error = tally.error or traceback.format_exc()
                 self.on_error(rule.id, f"at {seen[-1].called}\n{traceback.format_exc()}")
                 continue
+            held = [f for f in findings if not _put_off(f, seen)]
+            if findings and not held:
+                tally.blocked = tally.blocked or f"{seen[-1].called} was put off: {findings[0].got}"
+                continue
+            findings = held
             if rule.who is Role.BOTH and isinstance(subject, Exchange) and subject.side == "user-agent":
                 findings = [replace(f, where=f"request: {f.where}") for f in findings]
             met += [(rule.id, f) for f in _count(tally, findings, seen, service_of_kind(kind))]
@@ -216,6 +221,16 @@ def _count(tally: Tally, findings: list[Finding], seen: Sequence[Evidence | Oper
     tally.findings.sort(key=lambda pair: pair[0])
     del tally.findings[KEEP_FINDINGS:]
     return placed
+
+
+def _put_off(finding: Finding, seen: Sequence[Evidence | Operation]) -> bool:
+    """It holds the status line against an answer that puts us off: who is overloaded or locked is not wrong for that.
+
+    What a rule makes a warning of, knowing the code, stays one.
+    """
+    seq = finding.seq or seen[-1].seq
+    lines = [x.answer.line for x in seen if isinstance(x, Exchange) and x.seq == seq and x.answer.status in PUT_OFF]
+    return not finding.warn and any(finding.got.startswith(line) for line in lines)
 
 
 def _placed(finding: Finding, seq: int) -> Finding:

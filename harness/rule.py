@@ -159,6 +159,8 @@ class Rule(Generic[Subject]):
         'file'.
         """
         services = {service_of_kind(on) for on in self.on.split("|")}
+        if len(services) > 1:
+            services.discard("client")  # all that somebody asks is of no service of its own
         if len(services) == 1:
             return services.pop()
         return "messages" if self.on.startswith("dimse") else "http"

@@ -203,11 +203,11 @@ def _base(word: str) -> str:
 
 def _elsewhere(path: Path, web: Mapping[str, Any], key: str) -> str:
     """The address of a service with one of its own, '' without it, with its slash where it ends in one; it is asked
-    over the connection of `base`."""
+    over the connection of `base`. A fragment is never asked for: it tells the RepositoryUniqueId of the endpoint."""
     word: str = web.get(key, "")
     if not word:
         return ""
-    _base(word)
+    _base(word.partition("#")[0])
     ours, theirs = urlsplit(web["base"]), urlsplit(word)
     if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
         raise TargetError(f"{path}, at web.{key}: it lies on another scheme, host or port than base.")

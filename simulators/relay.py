@@ -95,6 +95,9 @@ class _Line:
             trouble = self.trouble(request) if callable(self.trouble) else self.trouble
             if trouble and trouble.kind == "early-close":
                 return
+            if request.get("upgrade").lower() == "websocket":
+                await _passed_on(request, trouble, (reader, writer), door)
+                return
             reply = await _ask(request, *door)
             octets = self.wire(reply.octets) if self.wire else reply.octets
             # Changed octets may leave the two sides of different minds about where the answer ends.
@@ -103,6 +106,36 @@ class _Line:
             if request.closes or reply.closes or (not intact and _ends_unclear(trouble, octets, reply.octets)):
                 return
             rest = request.rest
+
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _passed_on(request: Request, trouble: Trouble | None, agent: Ends, door: Ends) -> None:
+    """A connection that is to go over to WebSocket: from the request on octets are passed on as they come, those of the
+    door until the trouble of the line."""
+    lines = [f"{request.method} {request.target} HTTP/1.1".encode("latin-1")]
+    lines += [b"%b: %b" % field for field in request.headers]
+    door[1].write(b"\r\n".join([*lines, b"", b""]) + request.body + request.rest)
+    breaks = trouble is not None and trouble.kind in ("cut", "reset")
+    ways = [_copied(agent[0], door[1]), _copied(door[0], agent[1], trouble.octets if trouble and breaks else None)]
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    if trouble is not None and trouble.kind == "reset":
+        reset(agent[1])
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int | None = None) -> None:
+    """Pass on until one end is gone, or so many octets are."""
+    left = PIECE if most is None else most
+    while left and (piece := await reader.read(min(left, PIECE))):
+        left = PIECE if most is None else left - len(piece)
+        writer.write(piece)
+        await writer.drain()
 
 
 def _ends_unclear(trouble: Trouble | None, sent: bytes, meant: bytes) -> bool:

@@ -11,17 +11,18 @@ import gzip
 import json
 import re
 import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness.body import Body
 from harness.exchange import Answer, Ask, Headers
-from simulators.doors import Door, Mutate
-from simulators.line import Request
+from simulators.doors import Door
 from simulators.relay import Choose, Trouble
+from simulators.scenario import Changing, Maker, Scenario, Seen, Told, changed, each, first_time, refusal, says
+from simulators.scenarios_workitems import MAKERS, SOCKETS
+
+__all__ = ["ELSEWHERE", "PAGE", "RETRY", "Scenario", "names", "scenario"]
 
 ELSEWHERE = "/elsewhere"  # where the scenarios that move resources have them
 RETRY = 1  # seconds in Retry-After
@@ -31,46 +32,12 @@ _JSON = ("application/dicom+json", "application/json")
 _ODD_BOUNDARY = "=_odd'()+_,-./:=?boundary of seventy characters, all of them legal...1"
 _BAD_LINE = 400  # octets of an answer before the line breaks
 
-Told = Callable[[str], None]
-
-
-@dataclass
-class Scenario:
-    """`says` in a sentence; `acted` counts, by request target, the answers that were changed."""
-
-    name: str
-    says: str
-    mutate: Mutate | None = None
-    trouble: Choose | Trouble | None = None
-    acted: Counter[str] = field(default_factory=Counter)
-    root: str = ""  # a second Service Root Path at which it serves
-
-    def tell(self, target: str) -> None:
-        self.acted[target] += 1
-
-
-@dataclass
-class _Seen:
-    """What has been asked before, from many threads."""
-
-    known: set[tuple[str, ...]] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def first(self, *words: str) -> bool:
-        """Whether nobody has said these words before."""
-        with self.lock:
-            fresh = words not in self.known
-            self.known.add(words)
-            return fresh
-
-
-Changing = Callable[[Ask, Door, Told], Answer]
-_MAKERS: dict[str, tuple[str, Callable[[], Changing]]] = {}
+_MAKERS: dict[str, Maker] = {}
 
 
 def _named(name: str) -> Callable[[Callable[[], Changing]], Callable[[], Changing]]:
     def register(make: Callable[[], Changing]) -> Callable[[], Changing]:
-        _MAKERS[name] = ((make.__doc__ or "").strip().split("\n")[0], make)
+        _MAKERS[name] = (says(make), make)
         return make
 
     return register
@@ -80,53 +47,42 @@ _LINES: dict[str, tuple[str, Callable[[Told], Choose | Trouble]]] = {
     "drip": ("Answers come 64 octets at a time.", lambda told: Trouble("drip", octets=64, seconds=0.005)),
     "reset": (
         "The first answer to each question breaks off with a reset of the connection.",
-        lambda told: _first_time("reset", told),
+        lambda told: first_time("reset", _BAD_LINE, told),
     ),
+    "slow": ("Every answer comes after a second and a half.", lambda told: each(Trouble("delay", seconds=1.5), told)),
     "cut": (
         "The first answer to each question ends before its time.",
-        lambda told: _first_time("cut", told),
+        lambda told: first_time("cut", _BAD_LINE, told),
     ),
 }
 
 
 def names() -> dict[str, str]:
     """Name -> what it does, in a sentence."""
-    return {name: says for name, (says, _) in sorted({**_MAKERS, **_LINES}.items())}
+    return {name: text for name, (text, _) in sorted({**_MAKERS, **MAKERS, **_LINES, **SOCKETS}.items())}
 
 
 def scenario(name: str) -> Scenario:
     """A scenario, fresh; KeyError for a name that there is not."""
     if name in _LINES:
-        says, line = _LINES[name]
-        made = Scenario(name, says)
+        text, line = _LINES[name]
+        made = Scenario(name, text)
         made.trouble = line(made.tell)
         return made
-    says, make = _MAKERS[name]
-    made = Scenario(name, says, root=ELSEWHERE if name in ("elsewhere", "moved") else "")
+    if name in SOCKETS:
+        text, wrap = SOCKETS[name]
+        made = Scenario(name, text)
+        made.around = wrap(made.tell)
+        return made
+    text, make = (_MAKERS | MAKERS)[name]
+    made = Scenario(name, text, root=ELSEWHERE if name in ("elsewhere", "moved") else "")
     change = make()
     made.mutate = lambda ask, door: change(ask, door, made.tell)
     return made
 
 
-def _first_time(kind: Any, told: Told) -> Choose:
-    seen = _Seen()
-
-    def choose(request: Request) -> Trouble | None:
-        if request.method not in ("GET", "POST") or not seen.first(request.method, request.target):
-            return None
-        told(request.target)
-        return Trouble(kind, octets=_BAD_LINE)
-
-    return choose
-
-
 def _small(answer: Answer) -> bool:
     return answer.ok and 0 < answer.body.size <= SMALL
-
-
-def _changed(answer: Answer, ask: Ask, told: Told, **changes: Any) -> Answer:
-    told(ask.target)
-    return answer.but(**changes)
 
 
 @_named("partial")
@@ -137,7 +93,7 @@ def _partial() -> Changing:
         answer = door(ask)
         if ask.resource.kind != "web.retrieve.instances" or len(answer.parts) < 2 or not _small(answer):
             return answer
-        return _changed(answer, ask, told, status=206, reason="Partial Content", body=_without_last(answer, 1))
+        return changed(answer, ask, told, status=206, reason="Partial Content", body=_without_last(answer, 1))
 
     return act
 
@@ -194,25 +150,19 @@ def _not_acceptable() -> Changing:
         if accept != first:
             return door(ask)
         told(ask.target)
-        return _refusal(406, "Not Acceptable")
+        return refusal(406, "Not Acceptable")
 
     return act
 
 
-def _refusal(status: int, reason: str, *fields: tuple[str, str]) -> Answer:
-    body = Body.of(f"{reason}.\n".encode())
-    given = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(body.size)), *fields]
-    return Answer(status, reason, Headers.of(given), body)
-
-
 def _busily(status: int, reason: str) -> Changing:
-    seen = _Seen()
+    seen = Seen()
 
     def act(ask: Ask, door: Door, told: Told) -> Answer:
         if ask.method == "OPTIONS" or not seen.first(ask.method, ask.target, ask.body.digest if ask.body.size else ""):
             return door(ask)
         told(ask.target)
-        return _refusal(status, reason, ("Retry-After", str(RETRY)))
+        return refusal(status, reason, ("Retry-After", str(RETRY)))
 
     return act
 
@@ -239,7 +189,7 @@ def _warnings() -> Changing:
             return answer
         text = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
         fields = (*answer.headers.fields, ("warning", f"299 {ask.base}: {text}"))
-        return _changed(answer, ask, told, headers=Headers(fields))
+        return changed(answer, ask, told, headers=Headers(fields))
 
     return act
 
@@ -267,7 +217,7 @@ def _chunked() -> Changing:
         answer = door(ask)
         if not answer.body.size:
             return answer
-        return _changed(answer, ask, told, headers=answer.headers.but("content-length", None))
+        return changed(answer, ask, told, headers=answer.headers.but("content-length", None))
 
     return act
 
@@ -282,7 +232,7 @@ def _gzip() -> Changing:
         if not offered or not _small(answer) or "content-encoding" in answer.headers:
             return answer
         headers = answer.headers.but("content-encoding", "gzip").but("vary", "Accept-Encoding")
-        return _changed(answer, ask, told, headers=headers, body=gzip.compress(answer.body.bytes()))
+        return changed(answer, ask, told, headers=headers, body=gzip.compress(answer.body.bytes()))
 
     return act
 
@@ -299,7 +249,7 @@ def _odd_multipart() -> Changing:
         kind = re.sub(r'boundary=("[^"]*"|[^;]*)', "boundary=...", answer.headers.get("content-type") or "")
         body = answer.body.bytes().replace(f"--{old}".encode(), f"--{_ODD_BOUNDARY}".encode())
         body = b"A message of several parts.\r\n" + body.rstrip(b"\r\n") + b"\r\nThat was all.\r\n"
-        return _changed(answer, ask, told, type=kind.replace("boundary=...", f'boundary="{_ODD_BOUNDARY}"'), body=body)
+        return changed(answer, ask, told, type=kind.replace("boundary=...", f'boundary="{_ODD_BOUNDARY}"'), body=body)
 
     return act
 
@@ -319,9 +269,9 @@ def _odd_json() -> Changing:
         odd = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}, "00081030": {"vr": "LO"},
                "00080050": {"vr": "SH"}, "00100010": names_,
                "00081060": {"vr": "PN", "Value": [None, {"Alphabetic": "SECOND"}]}}  # fmt: skip
-        changed = [dict(sorted({**row, **odd}.items())) for row in rows]
+        odder = [dict(sorted({**row, **odd}.items())) for row in rows]
         headers = answer.headers.but("content-encoding", None)
-        return _changed(answer, ask, told, headers=headers, body=json.dumps(changed).encode())
+        return changed(answer, ask, told, headers=headers, body=json.dumps(odder).encode())
 
     return act
 
@@ -346,7 +296,7 @@ def _elsewhere() -> Changing:
         moved = body.replace(f"{root}/studies/".encode(), f"{ELSEWHERE}/studies/".encode())
         if moved == body:
             return answer
-        return _changed(answer, ask, told, headers=answer.headers.but("content-encoding", None), body=moved)
+        return changed(answer, ask, told, headers=answer.headers.but("content-encoding", None), body=moved)
 
     return act
 
@@ -362,7 +312,7 @@ def _moved() -> Changing:
         told(ask.target)
         root = urlsplit(ask.base).path.rstrip("/")
         place = ask.base.removesuffix(root) + ELSEWHERE + ask.target[len(root) :]
-        return _refusal(307, "Temporary Redirect", ("Location", place))
+        return refusal(307, "Temporary Redirect", ("Location", place))
 
     return act
 

@@ -34,9 +34,11 @@ def door(
     edition: str = DEFAULT_EDITION,
     mutate: Mutate | None = None,
     observe: Callable[[Exchange], None] | None = None,
+    around: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> ASGIApp:
-    """The application with whatever is to happen where answers leave."""
+    """The application with whatever is to happen where answers leave; `around` is put round it first."""
     app = web(Service(archive, root, edition))
+    app = around(app) if around else app
     return Doors(app, base=root, mutate=mutate, observe=observe) if mutate or observe else app
 
 
@@ -50,13 +52,14 @@ def serve(
     mutate: Mutate | None = None,
     observe: Callable[[Exchange], None] | None = None,
     wire: Wire | None = None,
+    around: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> Iterator[Served]:
     """Serve the archive until the block ends; `base` is the Service Root Path, port 0 any free port.
 
     With `wire`, a relay stands before the door and each answer passes through it as octets. OSError when the
     address cannot be had, ValueError for an edition that is not known.
     """
-    app = door(archive, base.rstrip("/"), edition, mutate, observe)
+    app = door(archive, base.rstrip("/"), edition, mutate, observe, around)
     if wire is None:
         with running(app, host, port) as address:
             yield Served.at(address, base)

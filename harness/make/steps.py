@@ -108,7 +108,7 @@ def _scheduled(seed: object, number: int, bare: bool) -> Dataset:
         AccessionNumber="" if bare else f"A{tail}",
         PatientName=_NAMES[number % len(_NAMES)],
         PatientID=f"W{tail}",
-        PatientBirthDate="" if bare else "19700101",
+        PatientBirthDate="" if bare else "19680412",
         PatientSex="" if bare else "FMO"[number % 3],
         PatientWeight=None if bare else "70",
         **dict.fromkeys(_EMPTY_TEXTS, ""),

@@ -9,8 +9,9 @@ import re
 
 from harness.watch.message import Head
 from harness.wire.root import aside, below, root_of, usable
-from harness.wire.uri import classify
+from harness.wire.uri import base_path, classify, origin_form
 
+MOST = 1000  # places of notification connections that are remembered
 _AROUND = re.compile(r"[/?#@]")  # what stands around an authority and never in a Host field
 
 
@@ -32,6 +33,13 @@ class Bases:
         self.root = None if root is None else ("/" + root.strip("/")).rstrip("/")
         self.scheme, self.place = scheme, place
         self.outside = 0
+        self._notified: dict[str, str] = {}  # target of a notification connection -> path of its service
+
+    def notifies(self, target: str, base: str) -> None:
+        """A subscription to the service with this Base URI told that events come at this target, wherever it lies."""
+        self._notified[target] = base_path(base)
+        if len(self._notified) > MOST:
+            del self._notified[next(iter(self._notified))]
 
     def of(self, head: Head | None) -> str | None:
         """Of a request, or of octets that are none; None for what is asked outside of the services."""
@@ -45,6 +53,8 @@ class Bases:
         return base_of(head, self.scheme, self.place, root)
 
     def _root(self, method: str, target: str) -> str | None:
+        if (told := self._notified.get(origin_form(target))) is not None:
+            return told
         if self.root is None:
             return root_of(method, target)
         # the URI service has a Base URI of its own (PS3.18 9.1.1)

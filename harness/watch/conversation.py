@@ -19,6 +19,8 @@ from harness.body import Body
 from harness.exchange import SIDES, Answer, Ask, Exchange, Fault, Side
 from harness.turns import Effect, Turn, effect
 from harness.watch.message import Event, Head, Messages, Payload, Piece, Unreadable, departures
+from harness.watch.socket import CONNECTION, Socket, unknown_extension
+from harness.wire.uri import OPENING
 
 MOST_BODY: Final = 4 << 30  # octets of one payload that are kept
 MOST_REST: Final = 1 << 20  # octets of each side that are kept of what cannot be read
@@ -93,6 +95,7 @@ class _Open:
     cut: bool = False
     lost: bool = False  # it is the question that cannot be read
     interim: list[int] = field(default_factory=list)
+    opened: bool = False  # a WebSocket connection
 
     def spoil(self, why: str, judged: frozenset[str], cut: bool = False) -> None:
         self.fault, self.judged, self.cut = Fault("protocol", why), judged, cut
@@ -113,13 +116,16 @@ class Conversation:
         self._whole = 0  # exchanges that are over and were answered
         self._deaf = False  # the client cannot be read any more
         self._opaque = False  # nobody can: another protocol, or an answer without an end
+        self._socket: Socket | None = None  # it went over to WebSocket, and both sides are read there
         self._ended: list[tuple[Side, Ended]] = []
         self._now = 0.0
 
     def heard(self, side: Side, octets: bytes, at: float) -> None:
         """Octets of one side, at this time."""
         self._now = at
-        if side == "user-agent":
+        if self._socket is not None:
+            self._socket.heard(side, octets, at)
+        elif side == "user-agent":
             self._asks(octets)
         elif not self._opaque:
             self._says(octets)
@@ -132,6 +138,8 @@ class Conversation:
         if side in [s for s, _ in self._ended]:
             return
         self._ended.append((side, how))
+        if self._socket is not None:
+            self._socket.end(side, how, at)
         if side == "origin-server" and not self._opaque:
             if how == "close":
                 for event in self._answers.close():
@@ -149,6 +157,8 @@ class Conversation:
                 self._give(self._open.popleft())
             else:
                 self._break_off()
+        if self._socket is not None:
+            self._socket.finish(at)
 
     @property
     def _half_said(self) -> bool:
@@ -211,9 +221,12 @@ class Conversation:
             for event in self._answers.read(octets):
                 self._answer(event)
                 if self._opaque:
-                    return
+                    break
         except Unreadable as why:
             self._lost(why)
+        if self._socket is not None:  # what came in one piece with the heads of the handshake
+            self._socket.heard("origin-server", self._answers.rest, self._now)
+            self._socket.heard("user-agent", self._questions.rest, self._now)
 
     def _answer(self, event: Event) -> None:
         if isinstance(event, Head):
@@ -241,15 +254,42 @@ class Conversation:
         first.told = head
         method = first.ask.words[0] if first.ask else ""
         if status == 101 or (method == "CONNECT" and 200 <= status < 300):
-            self._taker.note(
-                f"after {status} a connection went over to another protocol, which is passed on and not read"
-            )
-            first.asked = first.answered = self._opaque = True
-            self._settle()
+            self._goes_over(first, head)
             return Payload("nothing")
         if method == "HEAD" or status in _BODILESS:
             return Payload("nothing")
         return Payload.of(head.headers, "close")
+
+    def _goes_over(self, first: _Open, head: Head) -> None:
+        """From here on another protocol is spoken: WebSocket is read, any other is not."""
+        first.asked = first.answered = self._opaque = True
+        why = self._unread(first, head)
+        if why:
+            self._taker.note(f"after {head.words[1]} a connection went over to {why}, which is passed on and not read")
+            self._settle()
+            return
+        assert first.ask is not None
+        assert first.turn is not None
+        first.opened = True
+        facts = {"server": self._server} if self._server else {}
+        ask = Ask(*first.ask.words[:2], first.base, first.ask.headers)
+        told = Answer(int(head.words[1]), headers=head.headers)
+        self._socket = Socket(self._say, self._taker.note, ask, told, first.turn.began, facts)
+        self._settle()
+
+    def _unread(self, first: _Open, head: Head) -> str:
+        """What is spoken from here on and cannot be read, '' for WebSocket."""
+        if first.ask is None or first.turn is None or first.aside or self._deaf:
+            return "another protocol"
+        asked = Ask(*first.ask.words[:2], first.base, first.ask.headers)
+        if asked.resource.kind != OPENING:
+            return "another protocol"
+        unknown = unknown_extension(", ".join(head.headers.all("sec-websocket-extensions")))
+        return f"WebSocket with the extension {unknown[:80]!r}" if unknown else ""
+
+    def _say(self, x: Exchange) -> None:
+        """Something was said after the handshake."""
+        self._taker.over(self._taker.begin("asks"), x)
 
     def _lost(self, why: Unreadable) -> None:
         """The server cannot be followed any more, and so nothing on this connection can."""
@@ -308,6 +348,7 @@ class Conversation:
         facts |= {"server": self._server} if self._server else {}
         faults = departures(over.ask.octets) if over.ask and not over.lost else None
         facts |= {} if faults is None else {"head": faults}
+        facts |= {CONNECTION: over.turn.began} if over.opened else {}
         facts |= {"cut": True} if over.cut else {}
         facts |= {"interim": over.interim} if over.interim else {}
         # who refuses what is not as RFC 9112 wants it is right, and so is who forgives it

@@ -19,12 +19,21 @@ from harness.clock import now
 from harness.exchange import Exchange, Side
 from harness.turns import Effect, Turn, Turns
 from harness.watch.conversation import Base, Conversation, Ended
+from harness.watch.socket import Numbers
+from harness.wire.uri import origin_form
 
 HANDSHAKE: Final = b"\x16\x03"  # how a TLS connection begins (RFC 8446 5.1); there is no such PDU
 MOST: Final = 64 << 20  # octets that may be heard and not taken down yet
 JOURNEY: Final = "web.client"  # what rules over all that a client asks subscribe to
 CLIENTS: Final = 1000  # that are told apart at the same time
 LONG: Final = 2000  # exchanges of one such journey
+
+
+def notified_at(x: Exchange) -> str:
+    """The target of the notification connection that the answer to a subscription tells of, '' for anything else
+    (PS3.18 11.10.3.2)."""
+    told = x.answer.headers.get("content-location") if x.kind == "web.workitems.subscribe" and x.answer.ok else None
+    return origin_form(told) if told else ""
 
 
 class Hearing(Protocol):
@@ -73,11 +82,21 @@ class Talks:
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], tuple[str, int]] = {}
+        self._told: dict[tuple[str, str], tuple[str, str]] = {}  # who was told of this connection by its subscription
         self._count = 0
 
     def of(self, client: str, x: Exchange) -> str:
-        """The name of the journey that this exchange of the client belongs to."""
+        """The name of the journey that this exchange of the client belongs to.
+
+        Who opens the notification connection that a subscription told of is who subscribed, whatever it is called.
+        """
         key = client, x.ask.headers.get("user-agent", "") or ""
+        key = self._told.get((client, origin_form(x.ask.target)), key) if x.kind.startswith("socket.") else key
+        if place := notified_at(x):
+            self._told.pop((client, place), None)
+            self._told[client, place] = key
+            if len(self._told) > CLIENTS:
+                del self._told[next(iter(self._told))]
         name, seen = self._names.get(key, ("", LONG))
         if seen >= LONG:
             self._count += 1
@@ -108,6 +127,7 @@ class Scribe:
         self._jobs: queue.SimpleQueue[tuple[Callable[[], None], int] | None] = queue.SimpleQueue()
         self.talks = Talks()
         self.turns = Turns()
+        self._numbers = Numbers()
         self._thread = threading.Thread(target=self._work, name="scribe", daemon=True)
         self._thread.start()
 
@@ -139,7 +159,7 @@ class Scribe:
     def hand_on(self, x: Evidence) -> None:
         """Give it a number, and to whoever takes it."""
         self.seen += 1
-        self._take(x.but(seq=self.seen))
+        self._take(self._numbers.numbered(x, self.seen) if isinstance(x, Exchange) else x.but(seq=self.seen))
 
     def _work(self) -> None:
         while (entry := self._jobs.get()) is not None:

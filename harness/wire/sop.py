@@ -20,6 +20,13 @@ MPPS_NOTIFICATION = "1.2.840.10008.3.1.2.3.5"
 COMMITMENT = "1.2.840.10008.1.20.1"
 COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
+_UPS = "1.2.840.10008.5.1.4.34."
+UPS_PUSH, UPS_WATCH, UPS_PULL, UPS_EVENT, UPS_QUERY = (f"{_UPS}6.{number}" for number in range(1, 6))
+UPS = (UPS_PUSH, UPS_WATCH, UPS_PULL, UPS_EVENT, UPS_QUERY)
+"""The SOP Classes of the Unified Procedure Step (PS3.4 CC.3.1); every instance is one of the first."""
+UPS_GLOBAL, UPS_FILTERED = f"{_UPS}5", f"{_UPS}5.1"
+"""The well-known instances to which one subscribes for all workitems, and for those that match (PS3.4 CC.2.3.2)."""
+
 _QR = "1.2.840.10008.5.1.4.1.2."
 ROOTS: dict[str, dict[str, str]] = {
     root: {verb: f"{_QR}{number}.{last}" for verb, last in (("find", 1), ("move", 2), ("get", 3))}
@@ -27,7 +34,7 @@ ROOTS: dict[str, dict[str, str]] = {
 }
 """The Query/Retrieve SOP Classes by information model and verb (PS3.4 C.6); "patient-study" is retired."""
 
-SERVICES = ("verification", "storage", "query-retrieve", "worklist", "mpps", "commitment", "other")
+SERVICES = ("verification", "storage", "query-retrieve", "worklist", "mpps", "commitment", "ups", "other")
 # Storage SOP Classes that the dictionary does not have yet (PS3.6 Table A-1 of later editions)
 _LATER = {
     "1.2.840.10008.5.1.4.1.1.9.100.1": "Waveform Presentation State Storage",
@@ -52,6 +59,7 @@ TRANSFER_SYNTAXES = frozenset(uid for uid, row in UID_dictionary.items() if row[
 _SERVICE = (
     {VERIFICATION: "verification", WORKLIST: "worklist", COMMITMENT: "commitment"}
     | dict.fromkeys((MPPS, MPPS_RETRIEVE, MPPS_NOTIFICATION), "mpps")
+    | dict.fromkeys(UPS, "ups")
     | {uid: "query-retrieve" for root in ROOTS.values() for uid in root.values()}
     | dict.fromkeys(STORAGE, "storage")
 )

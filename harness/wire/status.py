@@ -74,6 +74,8 @@ _RETRIEVE = {
     "B000": "Sub-operations complete, with failures or warnings",
     "FF00": "Sub-operations are continuing",
 }
+_NO_WORKITEM = {"C307": "Failed: no such UPS Instance"}
+_UPS_FINAL = {"C300": "Failed: the UPS may no longer be updated", "C301": "Failed: not the correct Transaction UID"}
 SERVICE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("storage", "store"): {  # PS3.4 Table B.2-1
         "A7xx": "Refused: out of resources",
@@ -87,6 +89,37 @@ SERVICE: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("query-retrieve", "move"): {**_RETRIEVE, "A801": "Refused: Move Destination unknown"},  # PS3.4 Table C.4-2
     ("query-retrieve", "get"): _RETRIEVE,  # PS3.4 Table C.4-3
     ("worklist", "find"): _FIND,  # PS3.4 Table K.4-1
+    ("ups", "find"): _FIND,  # PS3.4 Table CC.2.8-2
+    ("ups", "n-create"): {  # PS3.4 Table CC.2.5-4
+        "B300": "The UPS was created with modifications",
+        "C309": "Failed: the provided value of UPS State was not SCHEDULED",
+    },
+    ("ups", "n-set"): {  # PS3.4 Table CC.2.6-1
+        "0001": "Requested optional Attributes are not supported",
+        "B305": "Coerced invalid values to valid values",
+        "C303": "Failed: the UPS may only become SCHEDULED via N-CREATE, not N-SET",  # CC.2.1-2 speaks of both
+        "C310": "Failed: the UPS is not in the IN PROGRESS state",
+        **_UPS_FINAL,
+        **_NO_WORKITEM,
+    },
+    ("ups", "n-get"): {"0001": "Requested optional Attributes are not supported", **_NO_WORKITEM},  # Table CC.2.7-1
+    ("ups", "n-action"): {  # PS3.4 Tables CC.2.1-2, CC.2.2-2, CC.2.3-3
+        "B301": "Deletion Lock not granted",
+        "B304": "The UPS is already CANCELED",
+        "B306": "The UPS is already COMPLETED",
+        "C302": "Failed: the UPS is already IN PROGRESS",
+        "C303": "Failed: the UPS may only become SCHEDULED via N-CREATE",
+        "C304": "Failed: the UPS has not met final state requirements",
+        "C308": "Failed: Receiving AE-TITLE is unknown",
+        "C310": "Failed: the UPS is not yet IN PROGRESS",
+        "C311": "Failed: the UPS is already COMPLETED",
+        "C312": "Failed: the performer cannot be contacted",
+        "C313": "Failed: the performer chooses not to cancel",
+        "C314": "Failed: action not appropriate for the instance",
+        "C315": "Failed: the SCP does not support Event Reports",
+        **_UPS_FINAL,
+        **_NO_WORKITEM,
+    },
 }
 """What service classes add: (service, verb) to code patterns, where x is any hexadecimal digit. MPPS and storage
 commitment add no code (PS3.4 F.7.2.2, J.3.2.1.4); MPPS narrows 0110 by Error ID A710 (Table F.7.2-2)."""

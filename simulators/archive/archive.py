@@ -35,11 +35,13 @@ from simulators.archive.held import COERCED, OUT_OF_RESOURCES, PROCESSING_FAILUR
 from simulators.archive.incoming import Incoming
 from simulators.archive.index import DOCUMENTS, INSTANCES, SERIES, STUDIES, Database
 from simulators.archive.match import supported
+from simulators.archive.nonpatient import NonPatient
 from simulators.archive.question import BadValue, Key, Matches, Question, Row
 from simulators.archive.reconcile import corrections, rewrite
 from simulators.archive.search import Whole, search
 from simulators.archive.steps import Steps
 from simulators.archive.together import Together
+from simulators.archive.workitems import Workitems
 from simulators.archive.worklist import Worklist
 
 __all__ = ["Archive", "BadValue", "Held", "Incoming", "Key", "Matches", "Question", "Row", "Stored", "supported"]
@@ -94,6 +96,16 @@ class Archive:
     def commitments(self) -> Commitments:
         """The transactions of storage commitment (PS3.4 J, PS3.18 13)."""
         return self._one(Commitments, lambda: Commitments(self))
+
+    @property
+    def nonpatient(self) -> NonPatient:
+        """The Non-Patient Instances (PS3.4 GG, PS3.18 12)."""
+        return self._one(NonPatient, lambda: NonPatient(self.folder / "nonpatient"))
+
+    @property
+    def workitems(self) -> Workitems:
+        """The workitems (PS3.4 CC)."""
+        return self._one(Workitems, lambda: Workitems(self.folder / "workitems"))
 
     def _one(self, kind: type[Kept], make: Callable[[], Kept]) -> Kept:
         """The one of its kind; doors in several threads may ask for it at the same time."""
@@ -188,6 +200,8 @@ class Archive:
         """Release the database and the folder; the archive is not usable afterwards."""
         self._remove_retired(0)
         self._flushing.shutdown()
+        if Workitems in self._beside:
+            self.workitems.close()
         self._database.close()
         self._share.close()
 

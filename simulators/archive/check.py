@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
+from harness.nonpatient import CATEGORY_OF
 from harness.wire.uri import valid_uid
 from simulators.archive.held import (
     CANNOT_UNDERSTAND,
@@ -75,6 +76,15 @@ class Checked:
 
 def check(path: Path, study: str | None = None) -> Checked:
     """Read a closed file; Refused with the Failure Reason that fits best, and all UIDs that could be read."""
+    return _checked(path, _NAMES, study)
+
+
+def check_non_patient(path: Path) -> Checked:
+    """The same for an instance that belongs to no study (PS3.4 GG): its `study` and `series` may be ''."""
+    return _checked(path, {tag: _NAMES[tag] for tag in (_SOP_CLASS, _SOP_INSTANCE)}, None)
+
+
+def _checked(path: Path, required: Mapping[int, str], study: str | None) -> Checked:
     known = Stored("failed")
     try:
         with _octets(path) as octets:
@@ -82,7 +92,9 @@ def check(path: Path, study: str | None = None) -> Checked:
             known = replace(known, sop_class=meta.text(0x00020002), sop_instance=meta.text(0x00020003))
             _known_syntax(meta, known)
             source = read_dataset(octets, meta.dataset_at, meta.transfer_syntax)
-            known = _identify(source, known)
+            known = _identify(source, known, required)
+            if _STUDY in required and known.sop_class in CATEGORY_OF:
+                raise _refused(known, SOP_CLASS_NOT_SUPPORTED, f"{known.sop_class} belongs to no study (PS3.4 GG)")
             _agree(source, meta, known, study)
             return _summary(source, meta, known, len(octets))
     except TooMuch as error:
@@ -117,18 +129,18 @@ def _known_syntax(meta: Meta, known: Stored) -> None:
         raise _refused(known, SYNTAX_NOT_SUPPORTED, f"transfer syntax {syntax[:64]!r} is not known here")
 
 
-def _identify(source: Source, known: Stored) -> Stored:
-    """Take the UIDs from the data set and have them present and valid (PS3.5 9.1)."""
+def _identify(source: Source, known: Stored, required: Mapping[int, str]) -> Stored:
+    """Take the UIDs from the data set and have those that are required present and valid (PS3.5 9.1)."""
     uids = {tag: source.text(tag) for tag in _NAMES}
     known = Stored(
         "failed", 0, "", uids[_SOP_CLASS] or known.sop_class, uids[_SOP_INSTANCE] or known.sop_instance,
         uids[_STUDY], uids[_SERIES],
     )  # fmt: skip
-    for tag, uid in uids.items():
-        if not uid:
-            raise _refused(known, DOES_NOT_MATCH, f"no {_NAMES[tag]}")
-        if not valid_uid(uid):
-            raise _refused(known, CANNOT_UNDERSTAND, f"{_NAMES[tag]} {uid[:80]!r} is no UID")
+    for tag, name in required.items():
+        if not uids[tag]:
+            raise _refused(known, DOES_NOT_MATCH, f"no {name}")
+        if not valid_uid(uids[tag]):
+            raise _refused(known, CANNOT_UNDERSTAND, f"{name} {uids[tag][:80]!r} is no UID")
     return known
 
 

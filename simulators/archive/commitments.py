@@ -86,7 +86,8 @@ Result = tuple[Judged, ...]
 class Commitments:
     """The transactions of an archive, one JSON file each. Safe to use from many threads.
 
-    `kept` is in seconds of `clock`; `most` bounds how many results are kept.
+    `kept` is in seconds of `clock`; `most` bounds how many results are kept. `later` may be set: so often there is no
+    result yet when one is asked for, the first time included.
     """
 
     def __init__(self, archive: Searched, kept: float = KEPT, most: int = RESULTS,
@@ -94,6 +95,7 @@ class Commitments:
         self._archive = archive
         self._folder = archive.folder / "commitments"
         self._kept, self._most, self._clock = kept, most, clock
+        self.later = 0
         self._lock = threading.RLock()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._held: OrderedDict[str, tuple[float, int]] = OrderedDict()  # when it was asked, how long its file is
@@ -102,7 +104,7 @@ class Commitments:
         self._load()
 
     def ask(self, transaction: str, references: Iterable[Reference], later: int = 0) -> None:
-        """Take a request; `result` says so many times that there is none yet. Reused when the UID is not new.
+        """Take a request; `result` says so many times at least that there is none yet. Reused when the UID is not new.
 
         ValueError for a UID that is none.
         """
@@ -113,7 +115,7 @@ class Commitments:
             if transaction in self._held or transaction in self._spent:
                 raise Reused(transaction)
             asked = [asdict(reference) for reference in references]
-            self._keep(transaction, {"at": self._clock(), "later": later, "asked": asked})
+            self._keep(transaction, {"at": self._clock(), "later": max(later, self.later), "asked": asked})
             self._drop(self._too_many())
 
     def result(self, transaction: str) -> Result | None:
@@ -163,9 +165,7 @@ class Commitments:
             include=frozenset((("00080016",),)),
         )
         rows = self._archive.search(question).rows
-        return {
-            row.instance: (lines.plain(row.elements.get("00080016")) or "", row.study, row.series) for row in rows
-        }
+        return {row.instance: (lines.plain(row.elements.get("00080016")) or "", row.study, row.series) for row in rows}
 
     # --- what is kept -----------------------------------------------------------------------------------------------
 

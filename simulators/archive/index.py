@@ -91,14 +91,15 @@ _LOCK = 0x6469636F6D  # any number that other users of the same PostgreSQL datab
 
 
 class Database:
-    """Transactions over the index: `reading` sees one state and blocks nobody, `writing` is alone."""
+    """Transactions over the index, or over other tables: `reading` sees one state and blocks nobody, `writing` is
+    alone."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tables: MetaData = TABLES) -> None:
         self.engine = create_engine(url)
         self._writer = self.engine.execution_options(dicomproof_writes=True)
         _prepare(self.engine)
         with self.writing() as connection:
-            TABLES.create_all(connection)
+            tables.create_all(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

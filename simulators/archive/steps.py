@@ -130,6 +130,14 @@ def state_of(attributes: Attributes) -> str:
     return str(values[0]) if len(values) == 1 else "\\".join(map(str, values))
 
 
+def refers(attributes: Attributes) -> bool:
+    """A value is told by reference: too long to be kept in a step."""
+    return any(
+        "BulkDataURI" in a or (a["vr"] == "SQ" and any(refers(item or {}) for item in a.get("Value", ())))
+        for a in attributes.values()
+    )
+
+
 def _changeable(held: Attributes, attributes: Attributes) -> None:
     """Only what was created may be set, and not all of that (F.7.2.2.2, Table F.7.2-1)."""
     fixed = sorted(_FIXED & attributes.keys())

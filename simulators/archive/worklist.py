@@ -70,11 +70,18 @@ class Worklist:
     def search(self, keys: Sequence[Key], reading: Reading) -> Iterator[dict[str, Any]]:
         """The items that fulfil all keys, each with the attributes of the keys only; BadValue for a value that its VR
         does not allow. What an item does not have is told without a value."""
-        wanted = conditions(keys, reading)
         paths = {key.path for key in keys}
+        wanted = conditions(keys, reading)
+        return (told(item, paths, wanted) for item in self._fitting(wanted))
+
+    def found(self, keys: Sequence[Key], reading: Reading) -> list[dict[str, Any]]:
+        """The items that fulfil all keys with all that they have; BadValue as for `search`."""
+        return list(self._fitting(conditions(keys, reading)))
+
+    def _fitting(self, wanted: Sequence[Condition]) -> Iterator[dict[str, Any]]:
         with self._lock:
             items = sorted(self._items.items(), key=lambda pair: _order(pair[1], pair[0]))
-        return (told(item, paths, wanted) for _, item in items if all(condition.holds(item) for condition in wanted))
+        return (item for _, item in items if all(condition.holds(item) for condition in wanted))
 
 
 def items_of(octets: bytes) -> list[dict[str, Any]]:

@@ -15,7 +15,8 @@ from socket import socket
 
 from harness.upper_layer.negotiate import Policy
 from simulators.dimse.service import Services
-from simulators.dimse.visit import Mutation, Observer, Shared, Terms, Visit
+from simulators.dimse.talk import Observer
+from simulators.dimse.visit import Mutation, Shared, Terms, Visit
 
 LOG = logging.getLogger(__name__)
 QUICK = 32  # threads for operations that only ask the archive

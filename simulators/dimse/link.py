@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
+from harness.association import Side, What
 from harness.entity import Entity
 from harness.upper_layer.indications import (
     Aborted,
@@ -27,7 +28,7 @@ from harness.upper_layer.machine import Machine, Misuse
 from harness.upper_layer.message import Message
 from harness.upper_layer.offer import Agreed, Offer
 from harness.upper_layer.states import State
-from simulators.dimse.talk import Gone
+from simulators.dimse.talk import Gone, Observer
 
 _PIECE = 1 << 18
 _TICK = 0.1  # seconds after which a wait looks whether it is still wanted
@@ -56,6 +57,9 @@ class Patience:
     response: float = 60.0
 
 
+Mutate = Callable[[Message, Message | None], Message | list[Message] | None]
+
+
 class Unwanted(Gone):
     """What was waited for is not wanted any more."""
 
@@ -68,14 +72,18 @@ class Link:
     """An association that stands once this is made; Gone when it does not come about. Close it, or use `with`."""
 
     def __init__(self, peer: Peer, offer: Offer, patience: Patience | None = None,
-                 unwanted: Callable[[], bool] = _never) -> None:  # fmt: skip
+                 unwanted: Callable[[], bool] = _never, observer: Observer | None = None,
+                 mutate: Mutate | None = None) -> None:  # fmt: skip
+        self._observer = observer
+        self._mutate = mutate
+        self._began = time.monotonic()
         self._patience = patience or Patience()
         self._unwanted = unwanted
         self._machine = Machine("requestor", offer)
         self._messages: list[Message] = []
         self._over = ""
         self._id = 0
-        self._socket = _connection(peer, self._patience.connect)
+        self._socket = self._connected(peer)
         try:
             self._machine.connect()
             self._machine.connected()
@@ -98,7 +106,8 @@ class Link:
     def perform(self, request: Message) -> Message:
         """Send a request and wait for its response; Gone when there is none."""
         try:
-            self._machine.send(request)
+            for one in self._changed(request):
+                self._machine.send(one)
         except Misuse:
             raise Gone(self._over or "the association is over") from None
         self._flush(self._patience.response)
@@ -110,6 +119,14 @@ class Link:
             if answer.request:  # nothing was agreed that the other side could ask for
                 self._abort()
                 raise Gone(f"{answer.name} was not expected")
+
+    def _changed(self, request: Message) -> list[Message]:
+        """What is said in place of a request where a defect wants it; Gone when it is nothing."""
+        changed = self._mutate(request, None) if self._mutate is not None else None
+        told = [request] if changed is None else [changed] if isinstance(changed, Message) else list(changed)
+        if not told:
+            raise Gone(f"{request.name} is withheld")
+        return told
 
     def release(self) -> None:
         """End it in order; whatever happens, the connection is closed afterwards."""
@@ -124,6 +141,8 @@ class Link:
         """Close the transport connection, with an A-ABORT when the association still stands."""
         if self._machine.state is not State.STA1 and not self._over:
             self._abort()
+        if self._socket.fileno() >= 0:
+            self._event("requestor", "close")
         self._socket.close()
 
     def __enter__(self) -> Link:
@@ -149,11 +168,13 @@ class Link:
             while view:
                 self._wait(deadline, writing=True)
                 try:
-                    view = view[self._socket.send(view) :]
+                    sent = self._socket.send(view)
                 except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                     continue
                 except OSError as error:
-                    raise self._lost(str(error)) from None
+                    raise self._lost(str(error), "reset") from None
+                self._heard("requestor", view[:sent])
+                view = view[sent:]
                 deadline = time.monotonic() + seconds  # what goes forward earns time
 
     def _until(self, there: Callable[[], bool], seconds: float) -> None:
@@ -172,15 +193,17 @@ class Link:
                 self._wait(deadline)
                 continue
             except OSError as error:
-                raise self._lost(str(error)) from None
+                raise self._lost(str(error), "reset") from None
             if not octets:
-                raise self._lost("the transport connection was closed")
+                raise self._lost("the transport connection was closed", "close")
+            self._heard("acceptor", octets)
             return self._machine.receive(octets)
 
     def _wait(self, deadline: float, writing: bool = False) -> None:
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
+                self._event("acceptor", "timeout")
                 self._abort()
                 raise Gone("no answer came in time")
             if self._unwanted():
@@ -210,13 +233,36 @@ class Link:
                     self._machine.answer_release()
                 self._over = "the other side released the association"
         if self._over and self._machine.sending:
+            octets = self._machine.octets_to_send()
             with contextlib.suppress(OSError):
-                self._socket.send(self._machine.octets_to_send())
+                self._heard("requestor", octets[: self._socket.send(octets)])
 
-    def _lost(self, why: str) -> Gone:
+    def _lost(self, why: str, what: What) -> Gone:
+        self._event("acceptor", what, why)
         self._machine.closed()
         self._over = self._over or why
         return Gone(self._over)
+
+    # --- taking down -------------------------------------------------------------------------------------------------
+
+    @property
+    def _ms(self) -> int:
+        return int((time.monotonic() - self._began) * 1000)
+
+    def _heard(self, side: Side, octets: bytes | memoryview) -> None:
+        if self._observer is not None and octets:
+            self._observer.heard(side, bytes(octets), self._ms)
+
+    def _event(self, side: Side, what: What, detail: str = "") -> None:
+        if self._observer is not None:
+            self._observer.event(side, what, self._ms, detail)
+
+    def _connected(self, peer: Peer) -> socket.socket:
+        try:
+            return _connection(peer, self._patience.connect)
+        except Gone as gone:
+            self._event("acceptor", "refused", str(gone))
+            raise
 
 
 def _connection(peer: Peer, seconds: float) -> socket.socket:

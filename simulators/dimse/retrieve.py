@@ -15,7 +15,7 @@ from harness.body import Body
 from harness.upper_layer.message import Message, store_rq
 from harness.upper_layer.offer import Agreed
 from simulators.archive.archive import Archive, Held, Key, Question
-from simulators.dimse import identifier
+from simulators.dimse import identifier, nonpatient
 from simulators.dimse.information import HELD, MODELS, PATIENT, UNIQUE, Model
 from simulators.dimse.syntax import native
 from simulators.dimse.talk import (
@@ -49,6 +49,8 @@ class Impossible(Exception):
 def chosen(archive: Archive, request: Message, talk: Talk) -> list[Held]:
     """The instances that a C-GET or C-MOVE request is about; Refused when its identifier does not fit the model."""
     agreed = talk.contexts[request.context]
+    if agreed.abstract not in MODELS:
+        return nonpatient.chosen(archive.nonpatient, request, talk)
     elements = identifier.read(request, agreed.transfer)
     relational = option(talk.extended, agreed.abstract, RELATIONAL)
     found = select(archive, elements, MODELS[agreed.abstract], relational)

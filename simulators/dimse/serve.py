@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from harness.entity import Entity
 from simulators.archive.archive import Archive
 from simulators.dimse.door import Door, Observe
+from simulators.dimse.errands import Witness
 from simulators.dimse.link import Patience, Peer
 from simulators.dimse.service import RETRIES, Services
 from simulators.dimse.visit import Mutation, Terms
@@ -48,7 +49,8 @@ class Served:
 @dataclass(frozen=True)
 class Setup:
     """How a door behaves. `peers` are AEs by title: destinations of C-MOVE and receivers of reports. `strict` answers
-    to our own AE title only. `retries` are the pauses, in seconds, between attempts to deliver a report."""
+    to our own AE title only. `retries` are the pauses, in seconds, between attempts to deliver a report. `observe`
+    takes down associations that are asked for, `witness` those that we ask for to report on."""
 
     peers: Mapping[str, Peer] | None = None
     strict: bool = True
@@ -58,6 +60,7 @@ class Setup:
     tls: ssl.SSLContext | None = None
     mutate: Mutation | None = None
     observe: Observe | None = None
+    witness: Witness | None = None
 
 
 @contextmanager
@@ -68,7 +71,7 @@ def serve(archive: Archive, title: str = "DICOMPROOF", host: str = "127.0.0.1", 
     OSError when the address cannot be had.
     """
     setup = setup or Setup()
-    with _listening(host, port) as listener, contextlib.closing(_services(archive, title, setup)) as services:
+    with _listening(host, port) as listener, contextlib.closing(_services(archive, title, setup, mutate)) as services:
         door = Door(services, services.policy(setup.strict), setup.terms, mutate or setup.mutate, setup.observe)
         ready = threading.Event()
         thread = threading.Thread(
@@ -103,8 +106,10 @@ def run_forever(archive: Archive, title: str, host: str, port: int, setup: Setup
         asyncio.run(main())
 
 
-def _services(archive: Archive, title: str, setup: Setup) -> Services:
-    return Services(archive, title, setup.peers, setup.patience, setup.retries)
+def _services(archive: Archive, title: str, setup: Setup, mutate: Mutation | None = None) -> Services:
+    defect = mutate or setup.mutate
+    message = defect.message if defect is not None else None
+    return Services(archive, title, setup.peers, setup.patience, setup.retries, setup.witness, message)
 
 
 def _listening(host: str, port: int) -> socket.socket:

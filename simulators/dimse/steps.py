@@ -5,22 +5,20 @@ Must not know states or which attributes are needed; `simulators.archive.steps` 
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from harness.upper_layer.message import Message, event_report_rq
-from harness.wire.uri import valid_uid
 from simulators.archive.steps import COMPLETED, DISCONTINUED, IN_PROGRESS, Steps, Why, Wrong
-from simulators.dimse import identifier
+from simulators.dimse import normalized
 from simulators.dimse.talk import (
     ATTRIBUTES_NOT_SUPPORTED,
     DUPLICATE_INSTANCE,
     INVALID_ATTRIBUTE_VALUE,
-    INVALID_INSTANCE,
     MISSING_ATTRIBUTE,
     MISSING_VALUE,
+    NO_SUCH_ATTRIBUTE,
     NO_SUCH_INSTANCE,
     PROCESSING_FAILURE,
     SUCCESS,
@@ -30,13 +28,11 @@ from simulators.dimse.talk import (
     Talk,
     response,
 )
-from simulators.dimse.write import write
 
 STEP: Final = "1.2.840.10008.3.1.2.3.3"
 RETRIEVE: Final = "1.2.840.10008.3.1.2.3.4"
 NOTIFICATION: Final = "1.2.840.10008.3.1.2.3.5"
 
-NO_SUCH_ATTRIBUTE = 0x0105
 NO_MORE_UPDATES = 0xA710  # Error ID (Table F.7.2-2)
 UPDATED: Final = 4
 EVENTS: Final = {IN_PROGRESS: 1, COMPLETED: 2, DISCONTINUED: 3}  # event types by the state that was reached (F.9.2)
@@ -51,7 +47,6 @@ _STATUS: Final[Mapping[Why, int]] = {
     "unknown": NO_SUCH_INSTANCE,
     "not created": NO_SUCH_ATTRIBUTE,
 }
-_LISTED: Final = (MISSING_ATTRIBUTE, NO_SUCH_ATTRIBUTE)  # these name tags, others tell the attributes (PS3.7 C.5)
 
 Notify = Callable[[str, int], None]  # instance, event type
 
@@ -82,8 +77,8 @@ class StepProvider:
 
     def _create(self, request: Message, talk: Talk) -> Message:
         instance = request.instance or f"2.25.{uuid.uuid4().int}"
-        _valid(instance)
-        attributes = _attributes(request, talk)
+        normalized.checked(instance)
+        attributes = normalized.attributes(request, talk)
         try:
             state = self._steps.create(instance, attributes)
         except Wrong as wrong:
@@ -93,8 +88,8 @@ class StepProvider:
 
     def _set(self, request: Message, talk: Talk) -> Message:
         instance = request.instance
-        _valid(instance)
-        attributes = _attributes(request, talk)
+        normalized.checked(instance)
+        attributes = normalized.attributes(request, talk)
         try:
             before, after = self._steps.change(instance, attributes)
         except Wrong as wrong:
@@ -104,42 +99,21 @@ class StepProvider:
         return response(request, SUCCESS)
 
     def _get(self, request: Message, talk: Talk) -> Message:
-        _valid(request.instance)
+        normalized.checked(request.instance)
         try:
             held = self._steps.get(request.instance)
         except Wrong as wrong:
             return _refusal(request, wrong, {}, talk)
-        asked = _tags(request.command.get("AttributeIdentifierList", ()))
+        asked = normalized.tags(request)
         told = {tag: a for tag, a in held.items() if not asked or tag in asked}
         missing = [tag for tag in asked if tag not in held and tag != "00080005"]
         status = ATTRIBUTES_NOT_SUPPORTED if missing else SUCCESS
-        return response(request, status, _written(told, talk.contexts[request.context].transfer))
+        return response(request, status, normalized.written(told, request, talk))
 
 
 def event(context: int, id: int, instance: str, type: int) -> Message:
     """The notification of a change (F.9.2), which carries no information of its own."""
     return event_report_rq(context, id, NOTIFICATION, instance, type)
-
-
-def _valid(instance: str) -> None:
-    if not valid_uid(instance):
-        raise Refused(INVALID_INSTANCE, "the SOP Instance UID is no UID")
-
-
-def _attributes(request: Message, talk: Talk) -> dict[str, Any]:
-    """The data set of the request; Refused when it cannot be kept in full."""
-    elements = identifier.read(request, talk.contexts[request.context].transfer)
-    attributes = {tag: identifier.parsed(text) for tag, text in elements.items()}
-    if _refers(attributes):
-        raise Refused(PROCESSING_FAILURE, "a value is too long to be kept in a performed procedure step")
-    return attributes
-
-
-def _refers(attributes: Mapping[str, Any]) -> bool:
-    return any(
-        "BulkDataURI" in a or (a["vr"] == "SQ" and any(_refers(item) for item in a.get("Value", ())))
-        for a in attributes.values()
-    )
 
 
 def _refusal(request: Message, wrong: Wrong, attributes: Mapping[str, Any], talk: Talk) -> Message:
@@ -148,17 +122,4 @@ def _refusal(request: Message, wrong: Wrong, attributes: Mapping[str, Any], talk
     if wrong.why == "final":
         comment = "Performed Procedure Step Object may no longer be updated"  # the wording that the table asks for
         return response(request, status, ErrorComment=comment, ErrorID=NO_MORE_UPDATES)
-    if status in _LISTED:
-        return response(request, status, AttributeIdentifierList=tuple(int(tag, 16) for tag in wrong.tags))
-    about = {tag: attributes[tag] for tag in wrong.tags if tag in attributes}
-    if not about:
-        return response(request, status)
-    return response(request, status, _written(about, talk.contexts[request.context].transfer))
-
-
-def _tags(listed: Any) -> list[str]:
-    return [f"{tag:08X}" for tag in listed] if isinstance(listed, tuple) else []
-
-
-def _written(attributes: Mapping[str, Any], syntax: str) -> bytes:
-    return write({tag: json.dumps(attribute).encode() for tag, attribute in attributes.items()}, syntax)
+    return normalized.denial(request, status, wrong.tags, attributes, talk)

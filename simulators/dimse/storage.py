@@ -12,6 +12,7 @@ from typing import Final
 
 from harness.body import Body
 from harness.make.uids import IMPLEMENTATION
+from harness.nonpatient import CATEGORY_OF
 from harness.upper_layer.message import Message
 from harness.wire.uri import valid_uid
 from simulators.archive.archive import Archive, Incoming, Stored
@@ -133,7 +134,8 @@ class Storage:
         return incoming
 
     def _stored(self, request: Message, incoming: Incoming) -> Message:
-        (outcome,) = self._archive.store([incoming])
+        kept = self._archive.nonpatient if request.sop_class in CATEGORY_OF else self._archive
+        (outcome,) = kept.store([incoming])
         return _response(request, outcome)
 
 

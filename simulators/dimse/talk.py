@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from harness.association import Side, What
 from harness.upper_layer import message
 from harness.upper_layer.message import Message
 from harness.upper_layer.offer import Agreed
@@ -18,6 +19,7 @@ Answers = Iterator[Message]
 # Status codes (PS3.7 Annex C, PS3.4 B.2.3, C.4.1.1.4, C.4.2.1.5)
 SUCCESS = 0x0000
 ATTRIBUTES_NOT_SUPPORTED = 0x0001
+NO_SUCH_ATTRIBUTE = 0x0105
 INVALID_ATTRIBUTE_VALUE = 0x0106
 PROCESSING_FAILURE = 0x0110
 DUPLICATE_INSTANCE = 0x0111
@@ -65,6 +67,14 @@ class Refused(Exception):
         self.elements: dict[str, Any] = {**failure(status, comment), **more}
         if offending and (status >> 12 in (0xB, 0xC) or status >> 8 == 0xA9):
             self.elements["OffendingElement"] = offending
+
+
+class Observer(Protocol):
+    """Takes down what is said on one association; `harness.association.Tape` does."""
+
+    def heard(self, side: Side, octets: bytes, ms: int) -> None: ...
+
+    def event(self, side: Side, what: What, ms: int, detail: str = "") -> None: ...
 
 
 class Talk(Protocol):

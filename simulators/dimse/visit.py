@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from harness.association import Side, What
 from harness.upper_layer.indications import Aborted, AssociateRequested, Indication, MessageReceived, ReleaseRequested
@@ -24,7 +24,7 @@ from harness.upper_layer.negotiate import LIMIT_EXCEEDED, Policy, ae_title, nego
 from harness.upper_layer.offer import Abort, Agreed, Rejection
 from harness.upper_layer.outbox import EachPdu
 from simulators.dimse.service import VERIFICATION, WINDOW, Services
-from simulators.dimse.talk import DUPLICATE_INVOCATION, Gone, response
+from simulators.dimse.talk import DUPLICATE_INVOCATION, Gone, Observer, response
 from simulators.line import reset
 
 LOG = logging.getLogger(__name__)
@@ -59,14 +59,6 @@ class Mutation:
     message: Callable[[Message, Message | None], Message | list[Message] | None] | None = None
     pdu: EachPdu | None = None
     door: Callable[[Message, Serve], Iterable[Message]] | None = None
-
-
-class Observer(Protocol):
-    """Takes down what is said on one association; `harness.association.Tape` does."""
-
-    def heard(self, side: Side, octets: bytes, ms: int) -> None: ...
-
-    def event(self, side: Side, what: What, ms: int, detail: str = "") -> None: ...
 
 
 @dataclass

@@ -43,15 +43,20 @@ def elements_of(source: Source, uri: str) -> dict[str, str]:
     return _Writer(source, uri).elements(source.dataset, repertoire(""), "")
 
 
+def inline_of(source: Source) -> dict[str, str]:
+    """The same with every value in its place, however long; ValueError for what JSON has no words for (F.2.3)."""
+    return _Writer(source, None).elements(source.dataset, repertoire(""), "")
+
+
 def text_of(elements: dict[str, str]) -> str:
     """The text of the JSON object that holds these attributes."""
     return "{" + ",".join([f'"{tag}":{text}' for tag, text in elements.items()]) + "}"
 
 
 class _Writer:
-    def __init__(self, source: Source, uri: str) -> None:
+    def __init__(self, source: Source, uri: str | None) -> None:
         self.source = source
-        self.uri = uri
+        self.uri = uri  # None: nothing is told by reference
 
     def elements(self, dataset: DataSet, charset: Repertoire, path: str) -> dict[str, str]:
         named = dataset.get(CHARSET)
@@ -65,11 +70,20 @@ class _Writer:
             return self.sequence(element, element.items, charset, path)
         if element.tag == CHARSET and element.length:
             return '{"vr":"CS","Value":["ISO_IR 192"]}'  # F.2: the text is UTF-8 now, whatever it was
+        if self.uri is None:
+            return self.inline(element, charset)
         if 0 < element.length <= SHORT and element.tag not in PIXEL_DATA:
             text = _short(vr, self.source.value(element), self.source.little, charset)
         else:
             text = _text(vr, decode(self.source, element, charset))
         return text or f'{{"vr":"{vr}","BulkDataURI":{self.reference(path + element.key)}}}'
+
+    def inline(self, element: Element, charset: Repertoire) -> str:
+        value = self.source.value(element)
+        text = _text(element.vr, decode_octets(element.vr, value, self.source.little, charset)) if value else ""
+        if value and not text:
+            raise ValueError(f"{element.key} has a value that JSON has no word for")
+        return text or f'{{"vr":"{element.vr}"}}'
 
     def sequence(self, element: Element, items: list[DataSet], charset: Repertoire, path: str) -> str:
         if not items:

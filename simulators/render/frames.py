@@ -23,7 +23,6 @@ from simulators.render import attributes
 from simulators.render.view import TooLarge, Unrenderable
 from simulators.web import pixels
 from simulators.web.content import Broken, Gone, Slice, joined
-from simulators.web.negotiate import TYPE_OF
 
 Samples = npt.NDArray[Any]
 
@@ -148,15 +147,10 @@ def _told(stream: bytes, syntax: str) -> coded.Coded | None:
 
     None for a kind of stream that says nothing; Unrenderable for one that is not of its kind.
     """
-    type = TYPE_OF.get(syntax, "")
     try:
-        if type in ("image/jpeg", "image/jls"):
-            return coded.jpeg(stream)
-        if type in ("image/jp2", "image/jpx", "image/jphc"):
-            return coded.jpeg2000(stream, "201" if type == "image/jphc" else "90")
+        return pixels.told(stream, syntax)
     except coded.Uncoded as problem:
         raise Unrenderable(f"the bit stream is broken: {problem}") from problem
-    return None
 
 
 def _shape(dataset: Dataset, pixel_tag: str) -> Shape:

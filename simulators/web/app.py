@@ -9,21 +9,38 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from harness.context import unknown_edition
 from simulators.model.codecs import codecs
 from simulators.render.encode import tell_missing
-from simulators.web import bulkdata, rendered, rendered_thumbnail, rendered_volume, retrieve, uri_service
+from simulators.web import (
+    bulkdata,
+    commitments,
+    nonpatient,
+    performed_steps,
+    rendered,
+    rendered_thumbnail,
+    rendered_volume,
+    retrieve,
+    scheduled_steps,
+    uri_service,
+    wado_ws,
+    wado_ws_description,
+    workitems,
+    workitems_search,
+    workitems_subscribe,
+)
 from simulators.web.call import Call, Reply, failure
 from simulators.web.capabilities import capabilities
 from simulators.web.content import Broken, Gone
 from simulators.web.cors import Cors, preflight
 from simulators.web.delivery import delivered
+from simulators.web.events import Notifications
 from simulators.web.report import Problem
 from simulators.web.search import search
-from simulators.web.service import URI_SERVICE, Service
+from simulators.web.service import URI_SERVICE, WADO_WS, Service
 from simulators.web.store import Disconnected, store
 
 log = logging.getLogger("simulators.web")
@@ -48,6 +65,7 @@ def web(service: Service) -> ASGIApp:
         for path, methods in _resources().items()
         if service.root + path
     ]
+    routes.append(WebSocketRoute(service.root + workitems_subscribe.NOTIFICATIONS, Notifications(service)))
     codecs()  # so that what is missing is told when the server starts
     tell_missing()
     return _Http(Cors(Router(routes, redirect_slashes=False, default=Resource(service, {}))))
@@ -59,6 +77,7 @@ def _resources() -> dict[str, dict[str, Handler]]:
         "/": {"OPTIONS": capabilities, "GET": uri_service.home},
         URI_SERVICE: {"GET": uri_service.retrieve},
         URI_SERVICE + "/": {"GET": uri_service.retrieve},
+        WADO_WS: {"GET": wado_ws_description.describe, "POST": wado_ws.converse},
         "/studies": {"GET": _search("studies"), "POST": store},
         "/series": {"GET": _search("series")},
         "/instances": {"GET": _search("instances")},
@@ -81,6 +100,21 @@ def _resources() -> dict[str, dict[str, Handler]]:
         resources[place + "/thumbnail"] = {"GET": rendered_thumbnail.resource}
         resources[place + "/renderedmpr"] = {"GET": rendered_volume.mpr}
         resources[place + "/rendered3d"] = {"GET": rendered_volume.three}
+    resources[commitments.PATH] = {"POST": commitments.request, "GET": commitments.check}
+    resources[scheduled_steps.PATH] = {"GET": scheduled_steps.search}
+    resources[performed_steps.PATH] = {"POST": performed_steps.create_or_update, "GET": performed_steps.retrieve}
+    resources[workitems.PATH] = {"GET": workitems_search.search, "POST": workitems.create}
+    resources[workitems.ITEM] = {"GET": workitems.retrieve, "POST": workitems.update}
+    resources[workitems.ITEM + "/state"] = {"PUT": workitems.change_state}
+    resources[workitems.ITEM + "/cancelrequest"] = {"POST": workitems.request_cancel}
+    resources[workitems_subscribe.SUBSCRIBER] = {
+        "POST": workitems_subscribe.subscribe,
+        "DELETE": workitems_subscribe.unsubscribe,
+    }
+    resources[workitems_subscribe.SUSPEND] = {"POST": workitems_subscribe.suspend}
+    for category in nonpatient.paths():
+        resources[category] = {"GET": nonpatient.search, "POST": nonpatient.store}
+        resources[category + "/{uid}"] = {"GET": nonpatient.retrieve, "POST": nonpatient.store}
     return {"": resources["/"], **resources}
 
 
@@ -113,6 +147,7 @@ class Resource:
             await failure(_problem(error, call), call.accept)(scope, receive, send)
 
     async def _answer(self, call: Call, send: _Watched) -> None:
+        call.refuse_host()
         asked_before = preflight(call, self.methods) if self.methods else None
         if asked_before:
             await asked_before(call.scope, call.receive, send)

@@ -26,6 +26,8 @@ from simulators.web.validators import Validators
 log = logging.getLogger("simulators.web")
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
+# uri-host [":" port], the host not empty as http URIs need it (RFC 9110 4.2.1, 7.2; RFC 3986 3.2.2)
+_HOST_FIELD = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-fvV:.~_-]+\])(?::[0-9]*)?\Z")
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*\Z", re.ASCII)
 
 
@@ -54,6 +56,14 @@ class Call:
             host = f"[{server[0]}]" if ":" in server[0] else server[0]
             host += f":{server[1]}" if server[1] else ""
         return f"{self.scope.get('scheme', 'http')}://{host}{self.root}"
+
+    def refuse_host(self) -> None:
+        """Problem 400 unless HTTP/1.1 names one host that can be one (RFC 9112 3.2)."""
+        hosts = self.headers.getlist("host")
+        if len(hosts) != 1 and (hosts or self.scope.get("http_version", "1.1") != "1.0"):
+            raise Problem(400, f"The request has {len(hosts)} Host header fields instead of one (RFC 9112 3.2).")
+        if hosts and not _HOST_FIELD.match(hosts[0]):
+            raise Problem(400, f"The Host header field {hosts[0][:80]!r} names no host (RFC 9112 3.2).")
 
     @property
     def location(self) -> str:

@@ -5,9 +5,11 @@ Must not know what parts mean or where they go; keeps no more than one chunk and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+_FOLD = re.compile(rb"\r\n[ \t]+")  # RFC 5322 2.2.3
 HEAD = 16 << 10  # octets of header fields that one part may have
 PADDING = 256  # blanks that may follow a boundary on its line
 
@@ -143,8 +145,14 @@ class Reader:
 
 
 def _fields(head: bytes, number: int) -> Mapping[str, str]:
+    """The fields of a part's head. A field may go on in a line that begins with a blank.
+
+    The grammar of 8.6.1.2.1 has no such lines, and whoever sends one is told by the rules. But the parts are those of
+    RFC 2046, whose fields are folded by writers of mail (RFC 5322 2.2.3), and unfolding loses nothing: an instance is
+    not refused for it.
+    """
     fields: dict[str, str] = {}
-    for line in head.split(b"\r\n") if head else ():
+    for line in _FOLD.sub(b" ", head).split(b"\r\n") if head else ():
         name, colon, value = line.partition(b":")
         if not colon or not name or name != name.strip():
             raise Malformed(f"Part {number} has a header line that is no field: {line[:80]!r}.")

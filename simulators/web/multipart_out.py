@@ -14,11 +14,15 @@ from simulators.web.content import Later, Piece, joined, size
 
 @dataclass(frozen=True)
 class Part:
-    """A part: the value of its Content-Type, the URL of the resource it represents ('' for none), its octets."""
+    """A part: the value of its Content-Type, the URL of the resource it represents ('' for none), its octets.
+
+    `fields` are further header fields.
+    """
 
     type: str
     location: str
     pieces: tuple[Piece, ...]
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 def boundary(identity: str = "") -> str:
@@ -62,4 +66,5 @@ def _head(part: Part, delimiter: str, total: int) -> bytes:
     fields = [f"Content-Type: {part.type}", f"Content-Length: {total}"]
     if part.location:
         fields.append(f"Content-Location: {part.location}")
+    fields += [f"{name}: {value}" for name, value in part.fields]
     return "\r\n".join([delimiter + fields[0], *fields[1:], "", ""]).encode("latin-1")

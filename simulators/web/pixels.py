@@ -9,6 +9,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,17 +17,23 @@ from pydicom import dcmread
 from pydicom.encaps import get_frame
 
 from simulators.archive.held import Held
+from simulators.model import coded
 from simulators.model.bulk import fragments
-from simulators.model.codecs import decodes
+from simulators.model.codecs import RLE, decodes
 from simulators.web import explicit, recode
-from simulators.web.content import Broken, Gone, Piece, Slice, read
+from simulators.web.content import Broken, Gone, Piece, Slice, joined, read
 from simulators.web.negotiate import DEFLATED, EXPLICIT_LE, LOSSY, TYPE_OF
 
 Made = TypeVar("Made")
+Places = Sequence[tuple[int, int]]  # offset and length of each fragment
 
 # Implicit VR and big endian are never sent (8.7.3); deflated may be asked for by name but is nobody's default.
 NEVER = frozenset(("1.2.840.10008.1.2", "1.2.840.10008.1.2.2"))
 
+
+# What is decoded at once: samples of one frame, and of all frames of an instance that is made anew.
+MOST_SAMPLES, MOST_OF_ALL = 1 << 27, 1 << 30
+_RLE_RATIO = 64  # two octets stand for 128 at most (PS3.5 G.3.1)
 
 # Instances whose pixel data no codec could read. A stored file never changes, so one failure is enough to know.
 _FAILED: deque[Path] = deque(maxlen=1000)
@@ -46,6 +53,10 @@ class Unmade(Broken):
 
     def __init__(self, held: Held, why: object) -> None:
         super().__init__(f"pixel data of {held.instance} cannot be coded anew: {why}")
+
+
+class Bent(ValueError):
+    """A bit stream that is not what the attributes say, or too large to be decoded here."""
 
 
 class Shapeless(Broken):
@@ -84,6 +95,7 @@ def instance(held: Held, syntax: str) -> list[Piece]:
     if syntax == DEFLATED:
         return explicit.deflated(_uncompressed(held))
     if syntax != EXPLICIT_LE:
+        _promise_all(held)
         return explicit.instance(held, _guarded(held, lambda: recode.coded(held, syntax), Unmade), syntax)
     return _uncompressed(held)
 
@@ -94,6 +106,7 @@ def _uncompressed(held: Held) -> list[Piece]:
         return explicit.instance(held)
     if not held.pixel_tag:
         return explicit.relabelled(held)
+    _promise_all(held)
     return explicit.instance(held, _guarded(held, lambda: recode.decoded(held)))
 
 
@@ -103,7 +116,7 @@ def _guarded(held: Held, make: Callable[[], Made], fault: Callable[[Held, object
         return make()
     except OSError as problem:
         raise Gone(str(problem)) from problem
-    except (KeyboardInterrupt, SystemExit):
+    except (Broken, Gone, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as problem:  # some codecs panic, which is no Exception
         raise fault(held, problem) from problem
@@ -111,6 +124,7 @@ def _guarded(held: Held, make: Callable[[], Made], fault: Callable[[Held, object
 
 def decoded_frame(held: Held, number: int) -> bytes:
     """One frame, counted from 1, decoded in the way that `instance` decodes it; Undecodable when that fails."""
+    _promise_one(held, number)
     return _guarded(held, lambda: recode.frame(held, number))
 
 
@@ -121,7 +135,54 @@ def decoded(held: Held) -> bytes:
 
 def made_frame(held: Held, number: int, syntax: str) -> bytes:
     """One frame, counted from 1, coded anew in a transfer syntax that it was not stored in."""
+    _promise_one(held, number)
     return _guarded(held, lambda: recode.stream(held, number, syntax), Unmade)
+
+
+def _promise_one(held: Held, number: int) -> None:
+    """Undecodable unless the frame can be decoded in bounded memory."""
+    if held.encapsulated:
+        _guarded(held, lambda: _promise(held, number, recode.Form.of(held), _fragments(held)))
+
+
+def _promise_all(held: Held) -> None:
+    """Undecodable unless every frame can be decoded in bounded memory, Unmade when only all of them at once cannot."""
+    if not held.encapsulated:
+        return
+    form = _guarded(held, lambda: recode.Form.of(held))
+    samples = _samples(form)
+    if samples * held.frames > MOST_OF_ALL:
+        raise Unmade(held, f"{held.frames} frames of {samples} samples are too many at once, and can be had one by one")
+    found = _fragments(held)
+    for number in range(1, held.frames + 1):
+        _guarded(held, partial(_promise, held, number, form, found))
+
+
+def _promise(held: Held, number: int, form: recode.Form, found: Places) -> None:
+    """Bent unless the bit stream of a frame has the size that the attributes tell: a decoder makes room for what it
+    finds there before it finds out that nothing comes."""
+    stream = joined(_encoded(held, number, found))
+    if _samples(form) > MOST_SAMPLES:
+        raise Bent(f"{form.rows} rows of {form.columns} are more than is decoded here")
+    said = told(stream, held.transfer_syntax)
+    if said and (said.rows, said.columns) != (form.rows, form.columns):
+        raise Bent(f"frame {number} is coded as {said.rows} rows of {said.columns}, which is not its size")
+    if held.transfer_syntax == RLE and _samples(form) * form.allocated // 8 > _RLE_RATIO * len(stream):
+        raise Bent(f"frame {number} has too few octets for {form.rows} rows of {form.columns}")
+
+
+def _samples(form: recode.Form) -> int:
+    return form.rows * form.columns * form.samples
+
+
+def told(stream: bytes, syntax: str) -> coded.Coded | None:
+    """What a bit stream says of itself; None for a kind that says nothing, Uncoded for one that is not of its kind."""
+    type = TYPE_OF.get(syntax, "")
+    if type in ("image/jpeg", "image/jls"):
+        return coded.jpeg(stream)
+    if type in ("image/jp2", "image/jpx", "image/jphc"):
+        return coded.jpeg2000(stream, "201" if type == "image/jphc" else "90")
+    return None
 
 
 def encoded_frame(held: Held, number: int) -> list[Piece]:
@@ -129,12 +190,23 @@ def encoded_frame(held: Held, number: int) -> list[Piece]:
 
     A video is one stream, whatever the number (8.7.3.3).
     """
+    return _encoded(held, number, _fragments(held))
+
+
+def _fragments(held: Held) -> Places:
+    """Where the fragments of the pixel data lie, without the Basic Offset Table."""
     try:
-        found = fragments(held)[1:]
-        if held.frames <= 1 or compressed_type(held).startswith("video/"):
-            return [Slice(held.path, at, length) for at, length in found]
-        if len(found) == held.frames:
-            return [Slice(held.path, *found[number - 1])]
+        return fragments(held)[1:]
+    except OSError as problem:
+        raise Gone(str(problem)) from problem
+
+
+def _encoded(held: Held, number: int, found: Places) -> list[Piece]:
+    if held.frames <= 1 or compressed_type(held).startswith("video/"):
+        return [Slice(held.path, at, length) for at, length in found]
+    if len(found) == held.frames:
+        return [Slice(held.path, *found[number - 1])]
+    try:
         return [_cut(held, number)]
     except OSError as problem:
         raise Gone(str(problem)) from problem

@@ -5,6 +5,7 @@ Must not know what the parts hold.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
@@ -13,6 +14,7 @@ from starlette.types import Message
 
 from simulators.archive.archive import Archive
 from simulators.archive.incoming import Incoming
+from simulators.archive.nonpatient import NonPatient
 from simulators.web import media
 from simulators.web.call import Call
 from simulators.web.multipart_in import Begin, Data, End, Malformed, Reader
@@ -87,10 +89,30 @@ class Arrived:
         return self.octets.path.read_bytes()
 
 
+class Single:
+    """Reads a payload that is one part as a whole: that of the message itself (8.6.1.1)."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def feed(self, octets: bytes) -> Iterator[Begin | Data | End]:
+        """What the octets bring."""
+        if octets and not self._begun:
+            self._begun = True
+            yield Begin({})
+        if octets:
+            yield Data(octets)
+
+    def finish(self) -> None:
+        """Malformed when nothing came."""
+        if not self._begun:
+            raise Malformed("There is no payload.")
+
+
 class Batch:
     """The parts of one request, each in a file. Use `discard` in any case: what the archive kept stays."""
 
-    def __init__(self, archive: Archive, limit: int | None, fallback: str) -> None:
+    def __init__(self, archive: Archive | NonPatient, limit: int | None, fallback: str) -> None:
         self._archive = archive
         self._limit = limit
         self._fallback = fallback
@@ -99,13 +121,13 @@ class Batch:
         self.parts: list[Arrived] = []
 
     async def read(self, call: Call, boundary: str) -> None:
-        """Take the whole payload in; Problem 400, 413 or 503 when it cannot be."""
+        """Take the whole payload in, without a `boundary` as one part; Problem 400, 413 or 503 when it cannot be."""
         self._base = call.location
-        reader = Reader(boundary)
+        reader = Reader(boundary) if boundary else Single()
         more = True
         try:
             while more:
-                message = await _next(call)
+                message = await arriving(call)
                 if message["type"] == "http.disconnect":
                     raise Disconnected
                 more = message.get("more_body", False)
@@ -146,7 +168,7 @@ class Batch:
         self.parts.append(Arrived(number, found, location, self._archive.receive()))
 
 
-async def _next(call: Call) -> Message:
+async def arriving(call: Call) -> Message:
     """The next piece of the request; Problem 408 when none comes for a while, so that nothing waits for ever."""
     with anyio.move_on_after(PATIENCE):
         return await call.receive()

@@ -6,7 +6,7 @@ Must not know what was sent or how it is kept.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from simulators.archive.held import Stored
@@ -22,19 +22,25 @@ def status(outcomes: Sequence[Stored]) -> int:
     return 200 if len(stored) == len(outcomes) and not any(o.warning for o in stored) else 202
 
 
-def response_module(outcomes: Sequence[Stored], base: str) -> dict[str, Any]:
-    """The Store Instances Response Module as a DICOM JSON object (Table I.1-1); sequences only when they have items."""
+def response_module(
+    outcomes: Sequence[Stored], base: str, url: Callable[[Stored], str] | None = None
+) -> dict[str, Any]:
+    """The Store Instances Response Module as a DICOM JSON object (Table I.1-1); sequences only when they have items.
+
+    `url` gives the Retrieve URL of an instance that belongs to no study.
+    """
+    url = url or (lambda outcome: _url(outcome, base))
     stored = [o for o in outcomes if o.status == "stored"]
     failed = [o for o in outcomes if o.status == "failed" and o.sop_instance]
     others = [o for o in outcomes if o.status == "failed" and not o.sop_instance]
-    studies = {o.study for o in stored}
+    studies = {o.study for o in stored if o.study}
     module: dict[str, Any] = {
         "00081190": _element("UR", f"{base}/studies/{studies.pop()}" if len(studies) == 1 else "")
     }
     if failed:
         module["00081198"] = {"vr": "SQ", "Value": [{**_reference(o), "00081197": _reason(o.reason)} for o in failed]}
     if stored:
-        module["00081199"] = {"vr": "SQ", "Value": [_stored(o, base) for o in stored]}
+        module["00081199"] = {"vr": "SQ", "Value": [_stored(o, url(o)) for o in stored]}
     if others:
         module["0008119A"] = {"vr": "SQ", "Value": [{"00081197": _reason(o.reason)} for o in others]}
     return module
@@ -53,9 +59,9 @@ def headers(outcomes: Sequence[Stored], base: str) -> list[tuple[str, str]]:
     return found
 
 
-def _stored(outcome: Stored, base: str) -> dict[str, Any]:
+def _stored(outcome: Stored, url: str) -> dict[str, Any]:
     item = _reference(outcome)
-    item["00081190"] = _element("UR", _url(outcome, base))
+    item["00081190"] = _element("UR", url)
     if outcome.warning:
         item["00081196"] = _reason(outcome.warning)
     if outcome.original:

@@ -137,11 +137,12 @@ async def _file(call: Call, asked: Asked, held: Held) -> Reply:
         raise Problem(406, detail, supported=made)
     pieces: Sequence[Piece] = await run_sync(pixels.instance, held, syntax)
     if asked.anonymize:
-        pieces = (await run_sync(_anonymized, held, pieces),)
+        pieces = (await run_sync(anonymized, held, pieces),)
     return Reply(200, DICOM, pieces, _location(call))
 
 
-def _anonymized(held: Held, pieces: Sequence[Piece]) -> bytes:
+def anonymized(held: Held, pieces: Sequence[Piece]) -> bytes:
+    """The PS3.10 file without identification; Problem 403 when that cannot be done here."""
     if held.size > MOST:
         raise Problem(403, f"Parameter anonymize is refused: more than {MOST >> 20} MiB are not anonymized here.")
     try:
@@ -171,11 +172,23 @@ class _Matrix:
 
 
 async def _picture(call: Call, asked: Asked, held: Held, state: Held | None, type: str) -> Reply:
+    charset = _charset(call, asked)
+    octets = await picture(asked, held, state, type, charset)
+    headers = [*_location(call), *_unsupported(call, asked)]
+    if type.startswith("text/") and not (type == "text/xml" and held.sop_class.startswith(_DOCUMENTS)):
+        type = f"{type}; charset={charset or charsets.UTF8}"
+    return Reply(200, type, (octets,), headers)
+
+
+async def picture(asked: Asked, held: Held, state: Held | None, type: str, charset: str) -> bytes:
+    """The instance rendered as a media type with the parameters of the request.
+
+    Problem 403 where anonymize is refused, 406 and 413 for what cannot be made of it, 400 for a parameter at fault.
+    """
     if asked.anonymize and not held.is_image:
         raise Problem(403, "Parameter anonymize is refused: a text cannot be rendered without what it says.")
     if asked.anonymize and burned_in(Dataset.from_json(_metadata(held, "00080060", "00080064", "00280301"))):
         raise Problem(403, "Parameter anonymize is refused: the pixels of this image may hold identification.")
-    charset = _charset(call, asked)
     view = View(
         viewport=_viewport(asked, _Matrix.of(held)) if held.is_image else None,
         window=Window(*asked.window) if asked.window else None,
@@ -186,16 +199,12 @@ async def _picture(call: Call, asked: Asked, held: Held, state: Held | None, typ
     )
     frames = [asked.frame] if asked.frame else None if type in media_types(held) else [1]
     try:
-        octets = await run_sync(partial(_rendered, asked, held, type, view, frames))
+        return await run_sync(partial(_rendered, asked, held, type, view, frames))
     except Unrenderable as why:
         status = 413 if isinstance(why, TooLarge) else 406
         raise Problem(status, f"The instance cannot be rendered as {type}: {why}.") from why
     except BadView as why:
         raise Problem(400, f"Parameter {_NAMES.get(why.parameter, why.parameter)}: {why}") from why
-    headers = [*_location(call), *_unsupported(call, asked)]
-    if type.startswith("text/") and not (type == "text/xml" and held.sop_class.startswith(_DOCUMENTS)):
-        type = f"{type}; charset={charset or charsets.UTF8}"
-    return Reply(200, type, (octets,), headers)
 
 
 def _rendered(asked: Asked, held: Held, type: str, view: View, frames: Sequence[int] | None) -> bytes:

@@ -47,7 +47,7 @@ def pending_of_its_own(message: Sent, asked: Sent | None) -> Sent | None:
     return but(message, Status=0xFF02) if bend.is_pending(message) else None
 
 
-LISTED = ("dimse.verification", "dimse.storage", "dimse.query-retrieve", "dimse.worklist")
+LISTED = ("dimse.verification", "dimse.storage", "dimse.query-retrieve", "dimse.worklist", "dimse.ups")
 _COMPOSITE = "1.2.840.10008.5.1.4.1.2.4."  # Annex Y adds codes of its own
 
 

@@ -15,7 +15,6 @@ def _rows(prefix: str, numbers: Iterable[int], why: str) -> None:
         untested(f"{prefix}-{number:03d}", why)
 
 
-_rows("SV-UPS", range(1, 19), "no UPS door is simulated yet")
 _rows("SV-IAN", range(1, 3), "no door for instance availability is simulated yet")
 _rows("SV-PRT", range(1, 12), "no printer is simulated yet")
 _rows("SV-MCM", range(1, 5), "no door for media creation is simulated yet")

@@ -137,7 +137,7 @@ def _plain(web: Web) -> Sample:
     return next((s for s in usable if s.instance in known), (usable or web.session.corpus)[0])
 
 
-def _joined(web: Web, dimse: Dimse) -> list[str]:
+def joined(web: Web, dimse: Dimse) -> list[str]:
     """The doors by which a new study went in that was then seen behind the other one."""
     found = []
     first, second = (fresh(_plain(web), n, f"{web.probe}/joined") for n in (1, 2))
@@ -154,7 +154,7 @@ def _joined(web: Web, dimse: Dimse) -> list[str]:
 @probe("across.query", provokes=QUERY, needs="data")
 def query(web: Web, dimse: Dimse) -> None:
     """Each key in each form, then questions of every kind made by chance, through QIDO-RS and C-FIND."""
-    facts: Facts = {"joined": _joined(web, dimse) if web.session.write else []}
+    facts: Facts = {"joined": joined(web, dimse) if web.session.write else []}
     try:
         strategy = queries(web.holding, tuple(RESOURCES), paging=False)
     except ValueError:
@@ -236,7 +236,7 @@ def _spelled(value: Value) -> str:
 @probe("across.again", provokes=AGAIN, needs="write")
 def again(web: Web, dimse: Dimse) -> None:
     """Store an instance by one door and, with another number and comment, by the other; then look by both."""
-    facts: Facts = {"joined": _joined(web, dimse)}
+    facts: Facts = {"joined": joined(web, dimse)}
     for number, first in enumerate(("web", "dimse")):
         with web.journey(AGAIN) as name, dimse.within(name):
             old, new = (
@@ -266,7 +266,7 @@ def _through_dimse(web: Web, dimse: Dimse, sample: Sample, facts: Facts) -> None
 @probe("across.stored", provokes=STORED, needs="write")
 def stored(web: Web, dimse: Dimse) -> None:
     """Store two new instances of each kind, one by each door, and look for both by both doors in every way."""
-    facts: Facts = {"joined": _joined(web, dimse)}
+    facts: Facts = {"joined": joined(web, dimse)}
     for number, like in enumerate(_kinds(web.session.corpus)):
         first, second = (fresh(like, 2 * number + n, web.probe) for n in (0, 1))
         with web.journey(STORED) as name, dimse.within(name):

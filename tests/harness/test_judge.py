@@ -77,6 +77,42 @@ def test_a_finding_that_only_warns_does_not_fail(catalogue: Catalogue) -> None:
     assert outcome(catalogue, exchange()) is Outcome.WARN
 
 
+def wants_404(x: Exchange) -> Iterator[Finding]:
+    if x.answer.status != 404:
+        yield Finding(x.answer.line, "404", "status line")
+
+
+@pytest.mark.parametrize("status", [401, 407, 429, 503])
+def test_an_answer_that_puts_us_off_is_held_against_nobody(catalogue: Catalogue, status: int) -> None:
+    declare(judgement=wants_404)
+    assert outcome(catalogue, exchange(status=status)) is Outcome.BLOCKED
+    # what else is shown counts
+    assert outcome(catalogue, exchange(status=status), exchange(2, status=404)) is Outcome.PASS
+    assert outcome(catalogue, exchange(status=status), exchange(2, status=200)) is Outcome.FAIL
+
+
+@pytest.mark.parametrize("status", [200, 204, 400, 403, 500, 501])
+def test_every_other_code_is(catalogue: Catalogue, status: int) -> None:
+    declare(judgement=wants_404)
+    assert outcome(catalogue, exchange(status=status)) is Outcome.FAIL
+
+
+def test_what_is_wrong_with_such_an_answer_itself_is_found(catalogue: Catalogue) -> None:
+    declare(judgement=lambda x: [Finding("no WWW-Authenticate", "a challenge", "header fields")])
+    assert outcome(catalogue, exchange(status=401)) is Outcome.FAIL
+
+
+def test_a_step_of_a_journey_that_was_put_off_is_left_out(catalogue: Catalogue) -> None:
+    @journey("j", cites="PS3.18 8.5", says="x", on="j")
+    def all_404(j: Journey) -> Iterator[Finding]:
+        for x in j.exchanges:
+            yield from (Finding(f.got, f.want, f.where, seq=x.seq) for f in wants_404(x))
+
+    busy = [exchange(1, status=404, journey="j#1"), exchange(2, status=503, journey="j#1")]
+    assert outcome(catalogue, *busy) is Outcome.BLOCKED
+    assert outcome(catalogue, *busy, exchange(3, journey="j#1")) is Outcome.FAIL
+
+
 def test_a_shall_whose_source_was_not_read_warns_at_most(catalogue: Catalogue) -> None:
     declare(judgement=always_red, verifies=next(r.id for r in requirements().values() if r.sure != "read"))
     assert outcome(catalogue, exchange()) is Outcome.WARN

@@ -276,7 +276,8 @@ def spoken(archive: Archive, sent: Message, told: list[Any]) -> list[Any]:
 
         scope = {"type": "http", "method": "POST", "path": "/dicomweb/studies", "raw_path": b"/dicomweb/studies",
                  "query_string": b"", "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80),
-                 "headers": [(b"accept", JSON.encode()), (b"content-type", sent.content_type.encode())]}  # fmt: skip
+                 "headers": [(b"host", b"sim.test"), (b"accept", JSON.encode()),
+                             (b"content-type", sent.content_type.encode())]}  # fmt: skip
         await web(Service(archive))(scope, receive, tell)
         return answered
 

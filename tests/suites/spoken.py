@@ -14,7 +14,7 @@ from harness.rule import CATALOGUE, Finding
 from harness.upper_layer import encode
 from harness.upper_layer import message as messages
 from harness.upper_layer.encode import message_pdus
-from harness.upper_layer.message import Message
+from harness.upper_layer.message import Message, response
 from harness.upper_layer.offer import Acceptance, Answered, Extended, Offer, Proposed, Role
 
 US: Side = "requestor"
@@ -26,6 +26,7 @@ FIND, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.2.{n}" for n in (1, 2, 3))
 PATIENT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 CONTEXT = Context("2024e", {}, Past())
 IDS = {VERIFICATION: 1, CT: 3, FIND: 5, GET: 7, MOVE: 9, PATIENT_FIND: 11}
+ROLES = (Role(CT, 0, 1),)
 
 Spoken = tuple[Side, Message]
 
@@ -132,3 +133,19 @@ def stored(uid: str, number: int = 1, keys: Mapping[str, str] | None = None, **m
     return messages.store_rq(
         IDS[CT], number, CT, uid, Identifier("study", "", tuple(elements.items())).octets(), **more
     )
+
+
+def fetched(statuses: dict[str, int], *finals: Message, **about: Any) -> Association:
+    """A C-GET of a study: C-STOREs of these instances answered so, and these responses to it."""
+    asked = retrieval("get", "STUDY", {"0020000D": "1.2"})
+    spoken: list[Spoken] = [(US, asked)]
+    for number, (uid, status) in enumerate(statuses.items(), 1):
+        store = stored(uid, number)
+        spoken += [(THEM, store), (US, response(store, status))]
+    spoken += [(THEM, one) for one in finals]
+    return said(*spoken, roles=ROLES, **about)
+
+
+def get_request() -> Message:
+    """The C-GET that `fetched` answers, message 1."""
+    return retrieval("get", "STUDY", {"0020000D": "1.2"})

@@ -103,12 +103,6 @@ def turned() -> Dataset:
     return ds
 
 
-def leaking() -> Dataset:
-    ds = r.dataset()
-    ds.private_block(0x4321, "ARCHIVE", create=True).add_new(1, "LO", "x")
-    return ds
-
-
 def stripped() -> Dataset:
     ds = r.dataset()
     ds.remove_private_tags()
@@ -118,7 +112,7 @@ def stripped() -> Dataset:
 @pytest.mark.parametrize(
     "ds",
     [changed(PatientName="Other^A"), changed(Modality=None), changed(PixelSpacing=["0.5", "1.26"]), changed(Rows=5),
-     changed(AccessionNumber="new"), emptied(), turned(), leaking(), stripped(), changed(StudyTime="2359"),
+     changed(AccessionNumber="new"), emptied(), turned(), stripped(), changed(StudyTime="2359"),
      changed(PhotometricInterpretation="MONOCHROME1")],
 )  # fmt: skip
 def test_a_changed_data_set_is_red(ds: Dataset) -> None:
@@ -162,6 +156,25 @@ def test_legal_freedom_of_writing_is_the_same() -> None:
 def test_what_an_archive_adds_about_itself_only_warns() -> None:
     found = findings(SAME, retrieved(changed(InstanceAvailability="ONLINE")))
     assert r.soft(found)
+
+
+def own(creator: str = "ARCHIVE", group: int = 0x4321) -> Dataset:
+    """The instance with a private attribute of this creator beside its own."""
+    ds = r.dataset()
+    ds.private_block(group, creator, create=True).add_new(0x77, "LO", "x")
+    return ds
+
+
+def test_private_attributes_that_an_archive_adds_in_a_block_of_its_own_only_warn() -> None:
+    assert r.soft(findings(SAME, retrieved(own())))
+
+
+def test_private_attributes_in_a_block_of_somebody_else_or_in_none_are_red() -> None:
+    block = next(e for e in r.dataset() if e.tag.is_private_creator)
+    assert r.hard(findings(SAME, retrieved(own(str(block.value), block.tag.group))))
+    bare = r.dataset()
+    bare.add_new(0x43211077, "LO", "x")
+    assert r.hard(findings(SAME, retrieved(bare)))
 
 
 def test_nothing_is_said_of_what_was_not_stored_by_us() -> None:

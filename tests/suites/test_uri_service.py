@@ -165,7 +165,7 @@ def test_the_type_that_was_asked_for() -> None:
         (jpeg(type="image/gif"), {"held": True, "category": "multi"}, "soft"),
         (answer(406), {"held": True, "category": "multi"}, "none"),
         (answer(200, b"%PDF", "application/pdf"), {"held": True, "category": "text"}, "none"),
-        (jpeg(), {"held": True, "category": "text"}, "hard"),
+        (jpeg(), {"held": True, "category": "text"}, "soft"),  # D-09
         (file(), {"held": True, "category": ""}, "unasked"),
     ],
 )

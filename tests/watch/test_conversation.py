@@ -253,7 +253,7 @@ def test_a_timeout_on_a_quiet_connection_is_no_such_answer(tmp_path: Path) -> No
 
 
 def test_another_protocol_is_not_read(tmp_path: Path) -> None:
-    up = b"GET /studies HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
+    up = b"GET /studies HTTP/1.1\r\nHost: a\r\nUpgrade: ssh\r\nConnection: upgrade\r\n\r\n"
     notes: list[str] = []
     switched = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
     (x,) = hear(tmp_path, [(C, up), (S, switched + b"\x81\x05"), (C, b"\x81\x85\n\n")], notes=notes)

@@ -92,8 +92,8 @@ class Client:
         path, _, query = target.partition(b"?")
         messages: list[Any] = []
         scope = {"type": "http", "method": method, "path": unquote(path.decode("latin-1")), "raw_path": path,
-                 "query_string": query, "headers": [(b"accept", accept)], "http_version": "1.1", "scheme": "http",
-                 "server": ("127.0.0.1", 80)}  # fmt: skip
+                 "query_string": query, "headers": [(b"host", b"sim.test"), (b"accept", accept)],
+                 "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80)}  # fmt: skip
 
         async def receive() -> Any:
             return {"type": "http.request", "body": b""}

@@ -184,6 +184,8 @@ def test_everything_the_capabilities_list_works(client: Client, two_studies) -> 
     targets = [t for r in tree["application"]["resources"]["resource"] for t in _targets(r)]
     assert not [t for t in targets if t[0] == "OPTIONS"]
     for method, path in targets:
+        if path.split("/")[1] not in ("studies", "series", "instances", "{BulkDataReference}"):
+            continue  # of other services, whose tests ask them
         for name, uid in uids.items():
             path = path.replace(name, uid)
         if method == "GET" and "{Bulk" not in path:

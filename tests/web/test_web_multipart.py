@@ -52,6 +52,16 @@ def test_preamble_epilogue_padding_and_missing_fields_are_understood() -> None:
     assert read(payload) == [({}, b"one"), ({"a": "1"}, b"")]
 
 
+def test_a_field_that_goes_on_in_the_next_line_is_one_field() -> None:
+    payload = b"--b\r\nContent-Type: application/dicom;\r\n\t x=1\r\nA: 1\r\n \r\n\r\none\r\n--b--"
+    assert read(payload, size=3) == [({"content-type": "application/dicom; x=1", "a": "1"}, b"one")]
+
+
+def test_a_part_cannot_begin_with_the_rest_of_a_line() -> None:
+    with pytest.raises(Malformed):
+        read(b"--b\r\n Content-Type: a/b\r\n\r\none\r\n--b--")
+
+
 def test_a_line_that_only_begins_like_a_delimiter_is_content() -> None:
     payload = b"--b\r\n\r\n\r\n--bee\r\n--b \x00\r\n--b--"
     assert read(payload, size=3) == [({}, b"\r\n--bee\r\n--b \x00")]

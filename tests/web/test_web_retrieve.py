@@ -143,8 +143,8 @@ def test_metadata_holds_every_attribute_and_uris_that_resolve(client, two_studie
 def test_uris_name_the_host_that_was_asked(client, two_studies) -> None:
     answer = client.get(f"{INSTANCE}/metadata", headers={"host": "pacs.example:8443"})
     assert answer.json()[0]["7FE00010"]["BulkDataURI"].startswith("http://pacs.example:8443/dicomweb/")
-    hostile = client.get(f"{INSTANCE}/metadata", headers={"host": 'x"y<z'})
-    assert "<" not in json.dumps(hostile.json())
+    strange = client.get(f"{INSTANCE}/metadata", headers={"host": "x'y;z"})
+    assert "'" not in json.dumps(strange.json())  # a host by the grammar that no link has to carry
 
 
 def test_xml_metadata_is_a_part_for_each_instance(client, two_studies) -> None:

@@ -89,6 +89,33 @@ def test_malformed_requests_get_a_4xx_and_the_server_goes_on(archive, request_) 
             assert session.get("/studies", headers={"accept": JSON}).status_code == 204
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [b"", b"Host: a.example\r\nHost: b.example\r\n", b"Host: a.example\r\nHost: a.example\r\n",
+     b"Host: a.example, b.example\r\n", b"Host: x y\r\n", b"Host: x\"y<z\r\n", b"Host: http://a.example\r\n",
+     b"Host: a.example/dicomweb\r\n", b"Host: a.example:port\r\n", b"Host:\r\n", b"Host: [::1\r\n"],
+)  # fmt: skip
+def test_a_request_that_names_no_host_or_two_is_refused(archive, fields) -> None:
+    """RFC 9112 3.2: 400 without a Host field, with more than one, and with one that is no host."""
+    request = b"GET /dicomweb/studies HTTP/1.1\r\n" + fields + b"Accept: application/json\r\nConnection: close\r\n\r\n"
+    with serve(archive) as served:
+        assert exchange(served, request).startswith(b"HTTP/1.1 400 ")
+        with client(served.url) as session:
+            assert session.get("/studies", headers={"accept": JSON}).status_code == 204
+
+
+@pytest.mark.parametrize("host", [b"a.example", b"A.example:", b"a_b:8042", b"127.0.0.1:1", b"[::1]:8042", b"x%41'y;z"])
+def test_any_host_by_the_grammar_is_taken(archive, host) -> None:
+    request = b"GET /dicomweb/studies HTTP/1.1\r\nHost: " + host + b"\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    with serve(archive) as served:
+        assert exchange(served, request).startswith(b"HTTP/1.1 204 ")
+
+
+def test_http_1_0_needs_no_host(archive) -> None:
+    with serve(archive) as served:
+        assert b" 204 " in exchange(served, b"GET /dicomweb/studies HTTP/1.0\r\nAccept: */*\r\n\r\n")[:20]
+
+
 def test_a_client_that_goes_away_leaves_nothing(archive) -> None:
     with serve(archive) as served:
         head = b"POST /dicomweb/studies HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nContent-Length: 99999\r\n"

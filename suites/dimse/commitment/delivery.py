@@ -38,7 +38,7 @@ DELIVERIES = "dimse.commitment.deliveries"
 ROLE = 0x54
 
 
-def _without_roles(raw: bytes, type_: int) -> bytes | None:
+def without_roles(raw: bytes, type_: int) -> bytes | None:
     """The PDU, if it is of this type, without its role selection."""
     if raw[:1] != bytes((type_,)):
         return None
@@ -69,7 +69,7 @@ def role_of_the_reporter(o: Operation) -> Iterator[Finding]:
 @role_of_the_reporter.mutant(at=PDU)
 def reports_in_no_role(raw: bytes) -> bytes | None:
     """Who reports on another association proposes no role."""
-    return _without_roles(raw, ASSOCIATE_RQ)
+    return without_roles(raw, ASSOCIATE_RQ)
 
 
 @operation(
@@ -129,7 +129,7 @@ def _proposes(a: Association) -> bool:
 @role_is_granted.mutant(at=PDU)
 def takes_the_context_and_not_the_role(raw: bytes) -> bytes | None:
     """Role selection is not answered."""
-    return _without_roles(raw, ASSOCIATE_AC)
+    return without_roles(raw, ASSOCIATE_AC)
 
 
 @operation(

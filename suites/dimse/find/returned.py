@@ -23,7 +23,7 @@ from suites.dimse.models import AVAILABILITY, CHARSET, FILE_SET_ID, FILE_SET_UID
 from suites.dimse.reading import answers, dataset, hexed, readable, text, texts
 
 ON = "dimse.query-retrieve.find"
-ANY = "dimse.query-retrieve.find|dimse.worklist.find"
+ANY = "dimse.query-retrieve.find|dimse.worklist.find|dimse.ups.find"
 _ALWAYS = frozenset({LEVEL, CHARSET, TIMEZONE, RETRIEVE_AE, AVAILABILITY, FILE_SET_ID, FILE_SET_UID, models.VIEW})
 
 

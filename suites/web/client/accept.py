@@ -27,7 +27,10 @@ _GAP = re.compile(r"\A[ \t]*,|,[ \t]*(?:,|\Z)")  # an empty member of a list (RF
 _REPORTS = ("application/dicom+json", "application/dicom+xml", "application/json", "application/xml", "text/")
 _PICTURES = ("image/", "video/", "text/", "application/pdf")
 _BULK = (OCTETS, "image/", "video/", "application/pdf", "text/", "application/sla", "model/")
-_SERVICES = "web.search|web.retrieve|web.store|web.capabilities"
+_SERVICES = (
+    "web.search|web.retrieve|web.store|web.capabilities|web.workitems.search|web.workitems.retrieve"
+    "|web.non-patient.search|web.non-patient.retrieve"
+)
 
 
 def accepts(x: Exchange) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urljoin, urlsplit
 
 from harness.exchange import Ask, Exchange, Journey
-from harness.rule import ASK, RELATION, SHOULD, SHOULD_NOT, USER_AGENT, Finding, journey, undetected, untested
+from harness.rule import ASK, RELATION, SHOULD, SHOULD_NOT, USER_AGENT, Finding, journey, undetected
 from harness.wire import dicom_json
 from suites.web.client.talk import asked_for, listed, refused, stored_one, talk
 from suites.web.search import asked
@@ -354,7 +354,3 @@ _INSIDE = (
 for _defect in ("M-AC-41", "M-JS-03", "M-JS-08", "M-JS-24", "M-JS-33", "M-MP-10", "M-MP-16", "M-WA-14"):
     undetected(_defect, why=_INSIDE)
 undetected("M-WA-11", why="how a client decodes or shows pixels is not on the wire")
-
-_SOCKET = "events come over a WebSocket, which the simulator does not serve yet"
-untested("PS3.18-8.10.5.2-1", why=_SOCKET)
-untested("PS3.18-8.10.5.3-1", why=_SOCKET)

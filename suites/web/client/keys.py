@@ -13,9 +13,9 @@ from harness.exchange import Ask, Exchange
 from harness.rule import ASK, SHOULD, USER_AGENT, Finding, rule
 from harness.wire.uri import valid_uid
 from suites.web.client.bend import parameters, searched
+from suites.web.client.search import ON
 from suites.web.search import asked
 
-ON = "web.search"
 _WILD = re.compile(r"[*?]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CODE = re.compile(r"[A-Z0-9 _*?]*")

@@ -20,7 +20,10 @@ _PCHAR = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})"
 _PATH = re.compile(rf"(?:/{_PCHAR}*)+|\*")
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 _FRAMES = re.compile(r"[1-9][0-9]*(,[1-9][0-9]*)*")
-_BODILESS = "web.search|web.retrieve|web.capabilities"
+_BODILESS = (
+    "web.search|web.retrieve|web.capabilities|web.workitems.search|web.workitems.retrieve|web.workitems.subscribe"
+    "|web.workitems.unsubscribe|web.workitems.suspend|web.non-patient.search|web.non-patient.retrieve"
+)
 
 
 def readable(x: Exchange) -> bool:
@@ -236,11 +239,11 @@ def counts_frames_from_zero(x: Exchange) -> Ask | None:
 
 @rule(
     "client.payload-only-where-defined",
-    cites="PS3.18 8.9.1.4; 10.4.1.4; 10.6.1.4",
+    cites="PS3.18 8.9.1.4; 10.4.1.4; 10.6.1.4; 11.5.1.4; 11.9.1.4; 11.10.1.4; 11.11.1.4; 11.12.1.4",
     on=_BODILESS,
     who=USER_AGENT,
     content=False,
-    says="A request to retrieve, to search or for the capabilities has no payload.",
+    says="A request to retrieve, to search, to subscribe or for the capabilities has no payload.",
 )
 def payload_only_where_defined(x: Exchange) -> Iterator[Finding]:
     if x.ask.body.size:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from harness.exchange import Ask, Exchange
 from harness.rule import ASK, SHALL_NOT, SHOULD_NOT, USER_AGENT, Finding, rule
 from harness.wire import media
+from harness.wire.uri import Parameter, valid_uid
 from suites.web.client.bend import parameters
 from suites.web.negotiation.reading import parameter as accept_parameter
 
@@ -20,6 +21,7 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
 _ATTRIBUTE = r"(?:[0-9A-Fa-f]{8}|[A-Z][A-Za-z0-9]*)"
 _NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]*|{_ATTRIBUTE}(?:\.{_ATTRIBUTE})*")
 _MEDIA_TYPES = ("accept", "contentType")  # whose parameters have an "=", as it is in the example of B.16
+_BY_UID = ("web.workitems.create", "web.workitems.update")
 _RESTFUL = "web.search|web.retrieve|web.store"
 
 
@@ -72,9 +74,14 @@ def query_characters(x: Exchange) -> Iterator[Finding]:
         name, _, value = word.partition("=")
         if broken := _BROKEN_ESCAPE.search(word):
             yield Finding(got=broken[0], want="% and two hexadecimal digits", where=f"query parameter {name[:60]}")
-        elif not _CHARACTERS.fullmatch(word) or ("=" in value and name not in _MEDIA_TYPES):
+        elif not _CHARACTERS.fullmatch(word) or ("=" in value and name not in _MEDIA_TYPES and not _filter(x, name)):
             bad = sorted({c for c in word if not _CHARACTERS.fullmatch(c)} or {"="})
             yield Finding(got=f"{' '.join(bad)} in {word[:100]}", want="percent-encoded", where="query")
+
+
+def _filter(x: Exchange, name: str) -> bool:
+    """The filter of a subscription, whose keys have their "=" in it (11.10.1.2; D-17)."""
+    return name == "filter" and x.kind == "web.workitems.subscribe"
 
 
 @query_characters.mutant(at=ASK)
@@ -106,8 +113,14 @@ def sends_text_as_it_is(x: Exchange) -> Ask | None:
 )
 def parameter_names(x: Exchange) -> Iterator[Finding]:
     for parameter in x.resource.query.parameters:
-        if parameter.name and not _NAME.fullmatch(parameter.name):
+        if parameter.name and not _NAME.fullmatch(parameter.name) and not _names_itself(x, parameter):
             yield Finding(got=parameter.name[:80], want="a name, a keyword or a tag of 8 digits", where="query")
+
+
+def _names_itself(x: Exchange, parameter: Parameter) -> bool:
+    """A workitem or transaction that stands in the query by its UID alone, or by the word of the template (D-11)."""
+    alone = parameter.raw is None and valid_uid(parameter.name)
+    return x.kind in _BY_UID and (alone or parameter.name == "transaction-uid")
 
 
 @parameter_names.mutant(at=ASK)

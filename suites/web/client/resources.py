@@ -12,9 +12,11 @@ from harness.exchange import Ask, Exchange
 from harness.rule import ASK, USER_AGENT, Finding, rule
 from harness.wire.uri import base_path, classify
 
-_LITERALS = ("studies", "series", "instances", "frames", "metadata", "rendered", "thumbnail", "bulkdata")
+_LITERALS = ("studies", "series", "instances", "frames", "metadata", "rendered", "thumbnail", "bulkdata", "workitems",
+             "subscribers", "cancelrequest", "suspend")  # fmt: skip
 _SLIPS = {"study": "studies", "instance": "instances", "frame": "frames", "serie": "series",
-          "thumbnails": "thumbnail", "render": "rendered"}  # fmt: skip
+          "thumbnails": "thumbnail", "render": "rendered", "workitem": "workitems",
+          "subscriber": "subscribers", "cancel": "cancelrequest"}  # fmt: skip
 _FRAMES = 6  # the place of the word frames in the template of 10.1.1
 
 
@@ -66,6 +68,8 @@ def _without_list(words: Sequence[str]) -> bool:
 
 def _meant(x: Exchange) -> str:
     """What was meant, but for what was asked beside a Base URI that may be one of several."""
+    if x.resource.uid:
+        return ""  # a resource of chapters 11 to 15, where an AE title may be like any word of ours
     beside = not x.resource.path.startswith(base_path(x.ask.base) + "/")
     return "" if beside and "served" not in x.facts else meant(x.ask.method, x.resource.path, x.ask.base)
 
@@ -76,7 +80,7 @@ def _meant(x: Exchange) -> str:
     on="web",
     who=USER_AGENT,
     content=False,
-    when=lambda x: bool(x.ask.method) and x.kind != "web.uri",
+    when=lambda x: bool(x.ask.method) and x.kind not in ("web.uri", "web.wado-ws"),
     says="A target is written as the template of its resource: no empty segments, no other words, one Base URI.",
 )
 def targets_as_the_templates(x: Exchange) -> Iterator[Finding]:

@@ -15,7 +15,9 @@ from harness.wire.uri import valid_uid
 from suites.web.client.bend import searched
 from suites.web.search import asked
 
-ON = "web.search"
+STUDIES = "web.search"
+# every search has the parameters of 8.3.4 (11.9.1.2, 12.6.1.2)
+ON = f"{STUDIES}|web.workitems.search|web.non-patient.search|web.scheduled-steps.search"
 # 10.6.1.2.1: on which resources attributes of a level may be keys; those of the patient and the additional ones of
 # PS3.4 C.3.4, such as Modalities In Study, may be on all.
 ALLOWED = {
@@ -266,7 +268,7 @@ def includes_all_in_capitals(x: Exchange) -> Ask | None:
     "client.keys-of-the-level",
     cites="PS3.18 10.6.1.2.1",
     verifies="PS3.18-10.6.1.2.1-1",
-    on=ON,
+    on=STUDIES,
     who=USER_AGENT,
     content=False,
     when=lambda x: any(_level(key) for key in keys(x)),

@@ -213,6 +213,8 @@ def fails_without_a_word(x: Exchange) -> Answer | None:
         and x.answer.body.size > 0
         and x.ask.method != "HEAD"
         and not (x.kind == "web.uri" and "transferSyntax" in x.ask.query)
+        and x.kind != "web.wado-ws"
+        and "soap" not in x.facts
     ),
     says="A 406 or 415 answer lists the media types that are available.",
 )
@@ -234,7 +236,8 @@ def says_no_and_no_more(x: Exchange) -> Answer | None:
     level=SHOULD,
     on="web",
     content=False,
-    when=lambda x: _failure(x) and x.answer.body.size > 0 and not x.ask.accept.present,
+    # what is said in SOAP is answered in SOAP
+    when=lambda x: _failure(x) and x.answer.body.size > 0 and not x.ask.accept.present and x.kind != "web.wado-ws",
     says="A Status Report for a request without any acceptable media type is text/html.",
 )
 def report_in_html_by_default(x: Exchange) -> Iterator[Finding]:

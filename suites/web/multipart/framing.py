@@ -20,6 +20,7 @@ from suites.web.multipart.reading import (
     DELIMITERS,
     LENIENT,
     boundary_of,
+    counting,
     framed,
     has_parts,
     renamed,
@@ -74,7 +75,7 @@ def boundary_not_named(x: Exchange) -> Ask | Answer | None:
 def delimiters(x: Exchange) -> Iterator[Finding]:
     if not x.message.multipart:
         return
-    for finding in flawed(x.message.multipart.flaws, DELIMITERS, warn=LENIENT):
+    for finding in flawed(x.message.multipart.flaws, counting(x, DELIMITERS), warn=LENIENT):
         without_parts = finding.want == "at least one part"
         if not without_parts or (x.context and x.context.policy("D-27") == "one"):
             yield finding
@@ -121,7 +122,7 @@ def two_delimiters_in_a_row(raw: bytes) -> bytes:
 )
 def closing(x: Exchange) -> Iterator[Finding]:
     if x.message.multipart:
-        yield from flawed(x.message.multipart.flaws, CLOSING, warn=LENIENT)
+        yield from flawed(x.message.multipart.flaws, counting(x, CLOSING), warn=LENIENT)
 
 
 @closing.mutant(defects="M-MP-11")
@@ -155,7 +156,7 @@ def last_delimiter_does_not_close(x: Exchange) -> Ask | Answer | None:
 )
 def boundary_not_in_content(x: Exchange) -> Iterator[Finding]:
     if x.message.multipart:
-        yield from flawed(x.message.multipart.flaws, CONTENT, warn=LENIENT)
+        yield from flawed(x.message.multipart.flaws, counting(x, CONTENT), warn=LENIENT)
 
 
 @boundary_not_in_content.mutant

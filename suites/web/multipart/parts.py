@@ -17,9 +17,11 @@ from suites.web.http.fields import CONTENT_TYPE, URI
 from suites.web.multipart.reading import (
     HEADERS,
     LENIENT,
+    PACKAGES,
     PART_LENGTH,
     PART_TYPE,
     boundary_of,
+    counting,
     first_parts,
     has_parts,
     resent,
@@ -38,7 +40,7 @@ from suites.web.multipart.reading import (
 )
 def part_headers(x: Exchange) -> Iterator[Finding]:
     if x.message.multipart:
-        yield from flawed(x.message.multipart.flaws, HEADERS, warn=LENIENT)
+        yield from flawed(x.message.multipart.flaws, counting(x, HEADERS), warn=LENIENT)
 
 
 @part_headers.mutant
@@ -103,7 +105,7 @@ def part_content_length(x: Exchange) -> Iterator[Finding]:
         yield from flawed(x.message.multipart.flaws, PART_LENGTH)
     # the table speaks of answers, and frees those with a transfer coding; the grammar of 8.6.1.2.1 does neither
     free = "transfer-encoding" in x.message.headers or x.message is x.ask
-    for part in first_parts(x):
+    for part in first_parts(x) if x.kind != PACKAGES else ():
         if part.get("content-length") is None and part.get("transfer-encoding") is None:
             yield Finding(got="no Content-Length", want=str(part.content.size), where=f"part {part.index + 1}",
                           warn=free)  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange, Journey
 from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from suites.web.negotiation.matrix import ALONE, default_syntax
 from suites.web.negotiation.reading import READS, came, default, files, items, kind_of, told
@@ -16,7 +16,6 @@ from suites.web.negotiation.tables import OLD_NAMES, Offer
 
 MATRIX = "web.search.matrix|web.retrieve.matrix"
 _REFUSED = 406
-_ASIDE = (401, 403, 429, 503)  # that nothing is told by
 _KEPT = 20  # representations of one answer that are looked at
 
 
@@ -58,7 +57,7 @@ def _wrong_syntax(x: Exchange) -> str:
     cites="PS3.18 8.7.8.1; 8.7.8.2; 8.7.3.5.2; 10.4.3.1; 10.4.4",
     verifies=("PS3.18-8.7.8.1-1", "PS3.18-8.7.8.2-1", "PS3.18-8.7.3.1-3", "PS3.18-8.7.3.5.2-1"),
     on=READS,
-    when=lambda x: _cell(x).get("cell") == "optional" and _cell(x)["form"] == ALONE and x.answer.status not in _ASIDE,
+    when=lambda x: _cell(x).get("cell") == "optional" and _cell(x)["form"] == ALONE and x.answer.status not in NOT_NOW,
     says="An optional representation that is asked for alone comes just as it was asked for, or the answer is 406.",
 )
 def optional_as_asked(x: Exchange) -> Iterator[Finding]:
@@ -116,7 +115,7 @@ def every_form_chooses_alike(j: Journey) -> Iterator[Finding]:
     plain = _plain(j)
     for x in j.steps("form") if plain else ():
         where, want = str(_cell(x).get("form")), f"{_offer(x)} {_cell(x).get('syntax')}".rstrip()
-        if x.answer.status in _ASIDE or (not came(x) and _cell(x)["cell"] != "optional"):
+        if x.answer.status in NOT_NOW or (not came(x) and _cell(x)["cell"] != "optional"):
             continue  # that what is owed is refused, negotiation.supported-not-refused finds
         if not came(x):
             yield Finding(got=x.answer.line, want=f"200 with {want}", where=where, seq=x.seq)

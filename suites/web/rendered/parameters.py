@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.exchange import Answer, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Exchange, Journey
 from harness.make.patterns import PATTERNS
 from harness.make.patterns_asked import decimal
 from harness.rule import SHOULD, Finding, journey, rule
 from suites.web.rendered.bend import changed, coded, redrawn
 from suites.web.rendered.ground import SHOWS
-from suites.web.rendered.reading import JPEG, NOT_NOW, RENDERED, Shown, got, held, named, owed, pictures, plain
+from suites.web.rendered.reading import JPEG, RENDERED, Shown, got, held, named, owed, pictures, plain
 
 FUNCTIONS = ("linear", "linear-exact", "sigmoid")
 KEYWORDS = ("patient", "technique")

@@ -23,7 +23,6 @@ RELATED = "multipart/related"
 # Table 8.7.4-1 for RESTful services: what has to be offered by category, the default first.
 REQUIRED: dict[str, tuple[str, ...]] = {"single": (JPEG, GIF, PNG), "text": (HTML, PLAIN, XML)}
 ORDINARY = ("", "grey", "rgb", "text")  # what a server that renders at all can render
-NOT_NOW = (401, 403, 429, 503)  # the target may answer otherwise to somebody else, or later
 NOT_BY_ITSELF = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.2")  # segmentations, doses: 8.3.5.1
 _NUMBER_OF_FRAMES = "00280008"
 _DICOM = ("application/dicom", "application/octet-stream")  # what does not go together with renderings (8.7.5)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.exchange import Answer, Exchange
+from harness.exchange import NOT_NOW, Answer, Exchange
 from harness.make.patterns import PATTERNS, Window
 from harness.make.patterns_arithmetic import WHITE
 from harness.make.patterns_asked import Expected, likeness
@@ -18,7 +18,7 @@ from suites.web.rendered.bend import coded, redrawn
 from suites.web.rendered.ground import SHOWS
 from suites.web.rendered.parameters import bad_viewport
 from suites.web.rendered.pixels import CURVE
-from suites.web.rendered.reading import JPEG, NOT_NOW, RENDERED, got, held, named, pictures, plain
+from suites.web.rendered.reading import JPEG, RENDERED, got, held, named, pictures, plain
 
 WINDOW = Window(1000, 8)  # of the state; the image itself has another one
 NOT_OFFERED = (404, 405, 406, 410, 501)  # a server that renders no presentation states

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.exchange import Answer, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Exchange, Journey
 from harness.make.patterns import PATTERNS
 from harness.rule import RELATION, SHALL_NOT, Finding, journey, rule
 from harness.wire import uri
@@ -21,7 +21,6 @@ from suites.web.rendered.ground import SHOWS
 from suites.web.rendered.reading import (
     BOTH_KINDS,
     JPEG,
-    NOT_NOW,
     RELATED,
     RENDERED,
     THUMBNAIL,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 
-from harness.exchange import Answer, Exchange
+from harness.exchange import NOT_NOW, Answer, Exchange
 from harness.rule import Finding, rule
 from suites.web.rendered.bend import changed
 from suites.web.rendered.ground import SHOWS
 from suites.web.rendered.markup import LONGEST, words
-from suites.web.rendered.reading import HTML, NOT_NOW, PDF, PLAIN, RENDERED, XML, Shown, got, held, named, shown
+from suites.web.rendered.reading import HTML, PDF, PLAIN, RENDERED, XML, Shown, got, held, named, shown
 
 # Of the report: letters in no character set but those of Unicode, and what has to be escaped in HTML and XML.
 WORDS = "M\u00e4rta \u8003\u3048 \u0436 a<b & c>d"

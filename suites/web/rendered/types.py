@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.exchange import Answer, Exchange
+from harness.exchange import NOT_NOW, Answer, Exchange
 from harness.rule import SHALL_NOT, Finding, rule
 from harness.wire import media
 from suites.model.altered import reframed
@@ -21,7 +21,6 @@ from suites.web.rendered.reading import (
     GIF,
     HTML,
     JPEG,
-    NOT_NOW,
     ORDINARY,
     PDF,
     PLAIN,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange, Journey
 from harness.rule import DOOR, RELATION, Door, Finding, journey, probe
 from harness.talk.conversation import DICOM, Web
 from suites.web.retrieve.bend import rows_changed
@@ -17,7 +17,6 @@ from suites.web.retrieve.reading import EXPLICIT_BE, IMPLICIT_LE, files, got
 
 AVAILABLE = "00083002"
 _NEVER = (IMPLICIT_LE, EXPLICIT_BE)  # an archive may mean its DIMSE door by these (8.7.3)
-_ASIDE = (401, 403, 429, 503)
 
 
 @journey(
@@ -26,7 +25,7 @@ _ASIDE = (401, 403, 429, 503)
     verifies="PS3.18-10.6.3.3.3-3",
     on="web.retrieve.available",
     basis=RELATION,
-    when=lambda j: any(x.answer.status not in _ASIDE for x in j.steps("promised")),
+    when=lambda j: any(x.answer.status not in NOT_NOW for x in j.steps("promised")),
     due=False,
     says="An instance can be retrieved in each transfer syntax that a search tells to be available for it.",
 )
@@ -34,7 +33,7 @@ def available_syntax_can_be_had(j: Journey) -> Iterator[Finding]:
     for x in j.steps("promised"):
         wanted = str(x.facts.get("promised"))
         found = {reading.transfer_syntax for _, reading in files(x.answer)} if got(x) else set()
-        if x.answer.status not in _ASIDE and found != {wanted}:
+        if x.answer.status not in NOT_NOW and found != {wanted}:
             yield Finding(", ".join(found) or x.answer.line, wanted, "(0008,3002) of the search", seq=x.seq)
 
 

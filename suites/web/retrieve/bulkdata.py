@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange, Journey
 from harness.past import Kept
 from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from harness.wire.part10 import DataSet, Element, Reading
@@ -274,9 +274,7 @@ def no_location(x: Exchange) -> Answer | None:
 )
 def octet_stream_is_offered(x: Exchange) -> Iterator[Finding]:
     if not x.answer.ok:
-        yield Finding(
-            x.answer.line, "200 with its bulk data", "status line", warn=x.answer.status in (401, 403, 429, 503)
-        )
+        yield Finding(x.answer.line, "200 with its bulk data", "status line", warn=x.answer.status in NOT_NOW)
 
 
 def _octets_only(x: Exchange) -> bool:

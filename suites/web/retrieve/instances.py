@@ -286,8 +286,8 @@ def instance_is_what_was_stored(x: Exchange) -> Iterator[Finding]:
             skip |= {CHARACTER_SET}  # text may come in another repertoire (8.8); it is compared as text
         found = (d for d in part10.difference(reading.dataset, ours) if _top(d.path) not in skip)
         for _, d in zip(range(MOST_FINDINGS), found, strict=False):
-            added = d.want == "absent" and d.path in permitted.ABOUT_THE_ARCHIVE
-            yield Finding(d.got, d.want, f"{piece.where} {d.path}", warn=added)
+            own = d.path in permitted.ABOUT_THE_ARCHIVE or permitted.of_its_own(d.path, ours, reading.dataset)
+            yield Finding(d.got, d.want, f"{piece.where} {d.path}", warn=d.want == "absent" and own)
 
 
 def _top(path: str) -> str:

@@ -12,6 +12,7 @@ from harness.exchange import Answer, Exchange, view
 from harness.past import SOP_INSTANCE, Kept
 from harness.rule import RELATION, SHOULD, Finding, rule
 from harness.wire import dicom_json
+from harness.wire.part10 import DataSet
 from suites.web.retrieve import compare, permitted
 from suites.web.retrieve.bend import metadata_changed, parts_changed
 from suites.web.retrieve.reading import JSON, RELATED, XML, datasets, got, past_of, pieces, stored
@@ -35,21 +36,22 @@ def _known(x: Exchange) -> list[tuple[str, Mapping[str, Any], Kept]]:
 
 
 @view
-def _compared(x: Exchange) -> list[tuple[str, list[compare.Difference]]]:
-    """What differs in each of them, once for all the rules that look at it."""
+def _compared(x: Exchange) -> list[tuple[str, DataSet, list[compare.Difference]]]:
+    """What was stored and what differs in each of them, once for all the rules that look at it."""
     found = []
     for where, row, kept in _known(x):
         ours = stored(kept).dataset
         skip = permitted.coerced_in_json(row) - permitted.coerced(ours)
         skip |= permitted.pixel_description(kept, dicom_json.text(row, permitted.PHOTOMETRIC))
-        found.append((where, list(compare.compare(ours, row, skip))))
+        found.append((where, ours, list(compare.compare(ours, row, skip))))
     return found
 
 
-def _differences(x: Exchange, *kinds: str) -> Iterator[tuple[str, compare.Difference]]:
-    for where, differences in _compared(x):
+def _differences(x: Exchange, *kinds: str) -> Iterator[tuple[str, compare.Difference, DataSet]]:
+    """Each difference of these kinds with where it stands and the data set that was stored."""
+    for where, ours, differences in _compared(x):
         for d in [d for d in differences if d.kind in kinds][:MOST_FINDINGS]:
-            yield where, d
+            yield where, d, ours
 
 
 def _shows_stored(x: Exchange) -> bool:
@@ -66,7 +68,7 @@ def _shows_stored(x: Exchange) -> bool:
     says="The metadata has every attribute of the stored data set, empty and private ones and those in items too.",
 )
 def metadata_has_every_attribute(x: Exchange) -> Iterator[Finding]:
-    for where, d in _differences(x, "missing"):
+    for where, d, _ in _differences(x, "missing"):
         yield Finding(d.got, d.want, f"{where} {d.path}")
 
 
@@ -120,7 +122,7 @@ def items_lose_their_last(x: Exchange) -> Answer | None:
     says="The metadata has the VRs and values of the stored data set, value by value and item by item.",
 )
 def metadata_values_are_the_stored(x: Exchange) -> Iterator[Finding]:
-    for where, d in _differences(x, "value", "count", "vr", "lines"):
+    for where, d, _ in _differences(x, "value", "count", "vr", "lines"):
         # by XML 1.0 2.11 a line end arrives as LF; that CR has to be escaped is nowhere said
         yield Finding(d.got, d.want, f"{where} {d.path}", warn=d.kind == "lines" and x.answer.json is None)
 
@@ -219,7 +221,7 @@ def inline_is_turned(x: Exchange) -> Answer | None:
     says="The metadata has no attribute that was not stored, but for what Original Attributes Sequence declares.",
 )
 def metadata_has_nothing_added(x: Exchange) -> Iterator[Finding]:
-    for where, d in _differences(x, "extra"):
+    for where, d, _ in _differences(x, "extra"):
         yield Finding(d.got, d.want, f"{where} {d.path}", warn=d.path in permitted.ABOUT_THE_ARCHIVE)
 
 

@@ -5,6 +5,7 @@ Must not know where the difference was found.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -25,6 +26,33 @@ PIXEL_DESCRIPTION = frozenset(
 _DERIVATION = frozenset({"00082111", "00089215"})
 # What an archive says about itself, not about the instance: no attribute of the data set, yet nobody is misled.
 ABOUT_THE_ARCHIVE = frozenset({"00080054", "00080056", "00081190", "00083002", "00201206", "00201208", "00201209"})
+# A private attribute or creator of the outermost level; one in metadata by its creator's name.
+_PRIVATE = re.compile(r"[0-9A-F]{3}[13579BDF](?!000)[0-9A-F]{4}")
+_NAMED = re.compile(r"[0-9A-F]{3}[13579BDF]\[(?P<creator>.+)\][0-9A-F]{2}")
+
+
+def of_its_own(path: str, ours: DataSet, shown: DataSet) -> bool:
+    """A private attribute, or the creator of its block, in a block that the archive reserved for itself.
+
+    Whoever stores an instance may add to it (PS3.4 B.4.1.3; a Standard Extended SOP Class, PS3.2 7.3); in a block that
+    came with the instance, or without reserving one, nobody else may write (PS3.5 7.8.1).
+    """
+    block = _block(path)
+    return block in shown.elements and block not in ours.elements
+
+
+def of_its_own_in_json(path: str, ours: DataSet) -> bool:
+    """The same for a path of metadata, which names the creator instead of the block (`compare.private_names`)."""
+    creators = {ours.text(tag) for tag in ours.elements if _block(tag) == tag}
+    match = _NAMED.fullmatch(path)
+    return match is not None and match["creator"] not in creators
+
+
+def _block(tag: str) -> str:
+    """The tag of the Private Creator that reserves the block of an attribute, or of one itself; '' for others."""
+    if not _PRIVATE.fullmatch(tag):
+        return ""
+    return tag if tag[4:6] == "00" else f"{tag[:4]}00{tag[4:6]}"
 
 
 def coerced(dataset: DataSet) -> frozenset[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, PUT_OFF, Answer, Ask, Exchange, Journey
 from harness.past import SERIES, STUDY
 from harness.rule import DOOR, RELATION, STANDARD, Door, Finding, ground, journey, rule, untested
 from harness.wire import dicom_json
@@ -31,7 +31,6 @@ from suites.web.retrieve.reading import (
     plain_get,
 )
 
-NOT_NOW = (401, 403, 429, 503)  # the target may answer otherwise to somebody else, or later
 NONE_OF_OURS = "application/x-dicomproof-none"  # a media type that nobody offers
 MANY = ("study", "series")
 
@@ -53,7 +52,8 @@ def _refusal(x: Exchange, *wanted: int, policy: str = "") -> Iterator[Finding]:
 
 def _exists(x: Exchange) -> bool:
     """It was stored before, or the target itself showed it to the probe."""
-    return bool(held(x)) or bool(x.facts.get("held"))
+    r = x.resource
+    return bool(x.facts.get("held")) or (bool(r.study) and past_of(x).holds(r.study, r.series, r.instance))
 
 
 def _obliged(x: Exchange) -> bool:
@@ -392,7 +392,7 @@ def single_part_is_400(x: Exchange) -> Answer | None:
 
 
 def _asked_both_ways(j: Journey) -> bool:
-    return bool(j.steps("own")) and bool(j.steps("unknown"))
+    return any(x.answer.status not in PUT_OFF for x in j.steps("own")) and bool(j.steps("unknown"))
 
 
 @journey(
@@ -407,6 +407,8 @@ def _asked_both_ways(j: Journey) -> bool:
 def answers_what_is_asked(j: Journey) -> Iterator[Finding]:
     shown: dict[str, bool] = {}
     for x in j.steps("own"):
+        if x.answer.status in PUT_OFF:
+            continue
         said = [f.instance for f in instances(x.answer)] if got(x) else []
         shown[x.resource.instance] = shown.get(x.resource.instance, False) or said == [x.resource.instance]
         if said and said != [x.resource.instance]:

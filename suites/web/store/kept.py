@@ -55,7 +55,7 @@ def refused(j: Journey) -> dict[str, Told]:
         stored = {i.instance for i in said.stored} if said else set()
         for s in sent(x):
             out = s.instance in failed or (400 <= x.answer.status < 500 and s.instance not in stored)
-            known = past is not None and s.instance in past
+            known = past is not None and past.acknowledged(s.instance)
             if s.instance and out and not known:
                 found.setdefault(s.instance, Told(s, x))
     taken = acknowledged(j)

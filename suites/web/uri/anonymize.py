@@ -12,7 +12,7 @@ from typing import Any
 
 from pydicom import dcmread
 
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange, Journey
 from harness.past import SOP_INSTANCE
 from harness.rule import DOOR, RELATION, Door, Finding, journey
 from harness.wire.confidentiality import REMOVE, action
@@ -20,7 +20,7 @@ from harness.wire.difference import difference
 from harness.wire.elements import DataSet, Element
 from suites.web.retrieve.reading import DICOM, got
 from suites.web.uri.bend import answered, file_changed, without
-from suites.web.uri.reading import COLUMNS, NOT_NOW, PIXELS, ROWS, value
+from suites.web.uri.reading import COLUMNS, PIXELS, ROWS, value
 
 ON = "web.uri.anonymize"
 REMOVED, METHOD, CODES = "00120062", "00120063", "00120064"

@@ -24,6 +24,7 @@ from suites.web.uri.reading import (
     STATE,
     WINDOW,
     category,
+    chosen,
     number,
     types,
     value,
@@ -267,10 +268,10 @@ def sizes_its_reports(x: Exchange) -> Ask | None:
     return replaced(replaced(x.ask, "rows", "512"), "columns", "512")
 
 
-def _pairs(x: Exchange, names: tuple[str, str], warn: bool = False) -> Iterator[Finding]:
+def _pairs(x: Exchange, names: tuple[str, str], warn: bool = False, policy: str = "") -> Iterator[Finding]:
     given = _given(x, *names)
     if len(given) == 1:
-        yield Finding(f"{given[0]} alone", " and ".join(names), "query", warn=warn)
+        yield Finding(f"{given[0]} alone", " and ".join(names), "query", warn=warn, policy=policy)
 
 
 @_demand(
@@ -317,7 +318,7 @@ def windows_its_state(x: Exchange) -> Ask | None:
 )
 def both_of_a_window(x: Exchange) -> Iterator[Finding]:
     yield from _pairs(x, WINDOW)
-    yield from _pairs(x, VIEWPORT, warn=True)  # 9.5.2.5 says what one of them does
+    yield from _pairs(x, VIEWPORT, warn=chosen(x, "D-07") == "both", policy="D-07")
 
 
 @both_of_a_window.mutant(at=ASK)
@@ -390,6 +391,8 @@ def values(x: Exchange) -> Iterator[Finding]:
             # 8.7.3.6 has a list or an asterisk for this one, 9.4.1.2.3 a single UID
             lists = name == "transferSyntax" and (found[0].value == "*" or all(map(valid_uid, found[0].values)))
             yield Finding(found[0].value[:80] or "nothing", want, f"parameter {name}", warn=lists)
+    if ANNOTATION[1] in x.ask.query and chosen(x, "D-08") == ANNOTATION[0]:
+        yield Finding(ANNOTATION[1], ANNOTATION[0], "name of a parameter", warn=True, policy="D-08")
 
 
 @values.mutant(at=ASK)

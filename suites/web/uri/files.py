@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange, Journey
 from harness.past import SERIES, SOP_INSTANCE, STUDY
 from harness.rule import DOOR, RELATION, SHALL_NOT, Door, Finding, journey, rule
 from harness.wire import part10
@@ -18,7 +18,7 @@ from suites.web.retrieve.instances import instance_is_what_was_stored
 from suites.web.retrieve.reading import DICOM, EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, got
 from suites.web.retrieve.syntax import excused
 from suites.web.uri.bend import answered, file_changed, replaced, without
-from suites.web.uri.reading import KIND, NOT_NOW, kept, lawful, only, value
+from suites.web.uri.reading import KIND, kept, lawful, only, value
 
 MOST_FINDINGS = 10
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange, Journey
 from harness.rule import DOOR, Door, Finding, Rule, journey, rule
 from harness.wire.uri import URI_PARAMETERS
 from suites.web.retrieve.reading import got
 from suites.web.uri.bend import answered, replaced
 from suites.web.uri.compare import differ, grey
-from suites.web.uri.reading import KIND, NOT_NOW, PLAIN, picture, shown, value
+from suites.web.uri.reading import ANNOTATION, KIND, PLAIN, picture, shown, value
 
 Supports = Callable[[Journey], bool]
 _PLAIN = (*URI_PARAMETERS, "contentType", "charset")
@@ -246,15 +246,29 @@ frame_beside_state = refused(
     cites="PS3.18 9.5.1.2.2; 8.3.5.1.1",
     on="web.uri.annotation",
     due=False,
-    when=lambda j: has_effect(j, refused=()) and bool(j.steps("unknown")),
+    when=lambda j: bool(_of_known_names(j)),
     says="Where annotation is supported, a keyword that is not is answered 400, or ignored with a Warning.",
 )
 def unknown_annotation_is_told(j: Journey) -> Iterator[Finding]:
-    for x in j.steps("unknown"):
+    for x in _of_known_names(j):
         told = any(w.lstrip().startswith("299") for w in x.answer.headers.all("warning"))
         if x.answer.status != 400 and not (x.answer.ok and told):
             warn = x.answer.status in NOT_NOW
             yield Finding(f"{x.answer.line} without a Warning", "400, or Warning: 299", _says(x), seq=x.seq, warn=warn)
+
+
+def _of_known_names(j: Journey) -> list[Exchange]:
+    """What was asked with a keyword that nobody has, under a name of the parameter (D-08) that has an effect."""
+    plain = j.step("plain")
+    if plain is None or not shown(plain):
+        return []
+    drawn = [x for x in j.steps("asked") if shown(x) and differ(grey(x), grey(plain))]
+    names = {name for x in drawn for name in _names(x)}
+    return [x for x in j.steps("unknown") if names & _names(x)]
+
+
+def _names(x: Exchange) -> set[str]:
+    return {name for name in ANNOTATION if name in x.ask.query}
 
 
 @unknown_annotation_is_told.mutant

@@ -15,7 +15,7 @@ from harness.rule import probe
 from harness.talk.conversation import DICOM as FILES
 from harness.talk.conversation import Web
 from suites.web.retrieve.probes.choice import absent_uid, differing, instances, path
-from suites.web.uri.reading import HTML, JPEG, NONE_OF_OURS, PLAIN
+from suites.web.uri.reading import ANNOTATION, HTML, JPEG, NONE_OF_OURS, PLAIN
 
 DICOM = "application/dicom"
 ANY = "*/*"
@@ -320,6 +320,7 @@ def quality_and_annotation(service: _Service) -> None:
             service.ask(image, step="bad", contentType=JPEG, imageQuality=bad)
     with service.web.journey("web.uri.annotation"):
         service.ask(image, step="plain", contentType=JPEG)
-        service.ask(image, step="asked", contentType=JPEG, annotation="patient")
-        service.ask(image, step="asked", contentType=JPEG, annotation="patient,technique")
-        service.ask(image, step="unknown", contentType=JPEG, annotation="dicomproof")
+        for name in ANNOTATION:
+            service.ask(image, step="asked", contentType=JPEG, also={name: "patient"})
+            service.ask(image, step="asked", contentType=JPEG, also={name: "patient,technique"})
+            service.ask(image, step="unknown", contentType=JPEG, also={name: "dicomproof"})

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 
-from harness.exchange import Exchange, view
+from harness.context import Context
+from harness.exchange import Exchange, Journey, view
 from harness.past import SOP_CLASS, Kept
 from harness.wire import images, media
 from harness.wire.uri import URI_PARAMETERS, valid_uid
 from suites.web.retrieve.reading import DICOM, got, held, stored
 
 KIND = "web.uri"
-NOT_NOW = (401, 403, 429, 503)  # the target may answer otherwise to somebody else, or later
 NONE_OF_OURS = "application/x-dicomproof-none"  # a media type that nobody offers
 JPEG, HTML, PLAIN, PDF = "image/jpeg", "text/html", "text/plain", "application/pdf"
 FRAMES, ROWS, COLUMNS, PIXELS = "00280008", "00280010", "00280011", "7FE00010"
@@ -25,6 +25,11 @@ RENDERING = ("frameNumber", *ANNOTATION, "imageQuality", "rows", "columns", "reg
 _REPORTS = ("1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.104.")  # SR and encapsulated documents
 _VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?\Z")
 _DECIMAL = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[Ee][+-]?[0-9]+)?\Z", re.ASCII)
+
+
+def chosen(x: Exchange | Journey, policy: str) -> str:
+    """The reading chosen for this run, the usual one where nobody chose."""
+    return (x.context or Context()).policy(policy)
 
 
 def value(x: Exchange, name: str) -> str | None:

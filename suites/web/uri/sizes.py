@@ -13,7 +13,7 @@ from harness.rule import DOOR, RELATION, Door, Finding, journey, rule
 from harness.wire.elements import DataSet
 from suites.web.retrieve.reading import got, stored
 from suites.web.uri.bend import picture_changed, without
-from suites.web.uri.reading import COLUMNS, KIND, ROWS, kept, number, only, picture, shown, value
+from suites.web.uri.reading import COLUMNS, KIND, ROWS, chosen, kept, number, only, picture, shown, value
 
 SLACK = 1  # a size in pixels may be rounded either way
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -209,8 +209,14 @@ def other_side_follows(j: Journey) -> Iterator[Finding]:
             continue
         scale = rows / part.height if rows else (columns or 1) / part.width
         width, height = part.width * scale, part.height * scale
+        if chosen(j, "D-07") == "together":
+            yield Finding(f"a picture of {_size(x)}", "400", _alone(x), seq=x.seq, warn=True, policy="D-07")
         if abs(picture(x).width - width) > SLACK or abs(picture(x).height - height) > SLACK:
             yield Finding(_size(x), f"{width:.0f} x {height:.0f}", "size of the picture", seq=x.seq)
+
+
+def _alone(x: Exchange) -> str:
+    return f"{'rows' if side(x, 'columns') is None else 'columns'} alone"
 
 
 def _one(x: Exchange) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.body import EMPTY
-from harness.exchange import Answer, Ask, Exchange, Journey
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange, Journey
 from harness.past import SOP_INSTANCE
 from harness.rule import DOOR, RELATION, SHOULD, Door, Finding, ground, journey, rule, untested
 from harness.wire.uri import URI_PARAMETERS, valid_uid
 from suites.web.retrieve.bend import other_uid
 from suites.web.retrieve.reading import got, past_of
 from suites.web.uri.bend import answered, file_changed
-from suites.web.uri.reading import KIND, NOT_NOW, exists, lawful, only, value, wants_file
+from suites.web.uri.reading import KIND, chosen, exists, lawful, only, value, wants_file
 
 
 def demanded(x: Exchange, status: int = 400) -> Iterator[Finding]:
@@ -37,7 +37,10 @@ def demanded(x: Exchange, status: int = 400) -> Iterator[Finding]:
     says="What was stored can be retrieved as application/dicom by its Study, Series and SOP Instance UID.",
 )
 def held_is_200(x: Exchange) -> Iterator[Finding]:
-    if x.answer.status != 200:
+    if x.answer.status == 406 and not x.ask.accept.present:
+        if chosen(x, "D-24") == "optional":
+            yield Finding(x.answer.line, "200 with the instance", "status line", warn=True, policy="D-24")
+    elif x.answer.status != 200:
         yield Finding(x.answer.line, "200 with the instance", "status line", warn=x.answer.status in NOT_NOW)
 
 

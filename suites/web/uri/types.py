@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.exchange import Answer, Ask, Exchange
+from harness.exchange import NOT_NOW, Answer, Ask, Exchange
 from harness.past import SOP_CLASS
 from harness.rule import DOOR, SHALL_NOT, Door, Finding, rule
 from suites.web.retrieve.reading import DICOM, EXPLICIT_LE, IMPLICIT_LE, got, stored
@@ -17,11 +17,11 @@ from suites.web.uri.reading import (
     JPEG,
     KIND,
     NONE_OF_OURS,
-    NOT_NOW,
     PDF,
     PLAIN,
     accepts,
     category,
+    chosen,
     exists,
     kept,
     lawful,
@@ -192,7 +192,10 @@ def default_type(x: Exchange) -> Iterator[Finding]:
         if due:
             yield Finding(x.answer.line, f"200 with {_due(x)[0]}", "status line", warn=x.answer.status in NOT_NOW)
     elif category(x) == "text":
-        if not said.startswith(("text/", "application/pdf", "model/", "application/xml")):
+        if said == JPEG:
+            if chosen(x, "D-09") == "text":
+                yield Finding(said, HTML, "Content-Type", warn=True, policy="D-09")
+        elif not said.startswith(("text/", "application/pdf", "model/", "application/xml")):
             yield Finding(said, "text/html, or the type of the document", "Content-Type")
         elif due and said != HTML:
             yield Finding(said, HTML, "Content-Type", warn=True)
