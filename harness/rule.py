@@ -105,7 +105,8 @@ class Mutant:
     ANSWER: (Exchange) -> Answer | None (None leaves it as it is). Of a rule that binds both sides it may change
             x.message instead, whichever that is, and is tried on both.
     ASK:    (Exchange) -> Ask | None, what a broken user agent would have asked; it is tried on recorded questions.
-            Of a journey: (tuple of Exchange) -> Sequence of Exchange | None, its whole conversation.
+            Of a journey: (tuple of Exchange) -> Sequence of Exchange | None, its whole conversation; of one that binds
+            the server also what that says on its own (events), on recorded journeys.
     DOOR:   (Ask, Door) -> Answer, where Door asks the unbroken service, as often as the mutant likes.
     WIRE:   (bytes) -> bytes over the whole response, status line to last octet of the body.
 

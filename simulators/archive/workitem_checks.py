@@ -54,8 +54,10 @@ _ENUMERATED: Final = {
     "00741200": ("HIGH", "MEDIUM", "LOW"),  # PS3.3 Table C.30.2-1
     "00404041": ("INCOMPLETE", "UNAVAILABLE", "READY"),
 }
-# Of images and their overlays, which no workitem has (PS3.3 B.26): the groups of attributes that are left out.
+# What attributes had before these VRs were made; who follows an earlier edition still says so.
+_FORMER: Final = {"UR": ("ST", "UT"), "UC": ("LO", "UT")}
 _TEMPORAL: Final[Mapping[str, VR]] = {"DA": "DA", "TM": "TM", "DT": "DT"}
+# Of images and their overlays, which no workitem has (PS3.3 B.26): the groups of attributes that are left out.
 _FOREIGN: Final = ("0028", "5000", "5400", "6000", "7FE0")
 
 
@@ -163,7 +165,7 @@ def valid(given: Attributes, path: str = "") -> Found:
     for tag, attribute in given.items():
         vr = attribute["vr"]
         known = dictionary_vr(int(tag, 16))
-        right = known == "UN" or vr in known.split(" or ") or vr == "UN"
+        right = known == "UN" or vr in known.split(" or ") or vr == "UN" or vr in _FORMER.get(known, ())
         if not right or not all(_allowed(tag, vr, value) for value in attribute.get("Value", ())):
             yield INVALID_VALUE, f"{path}{tag}"
         for inner in attribute.get("Value", ()) if vr == "SQ" else ():

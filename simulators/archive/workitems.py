@@ -185,8 +185,9 @@ class Workitems:
         return self._do(operation)
 
     def request_cancel(self, uid: str, information: Attributes, requester: str) -> Outcome:
-        """Request UPS Cancel by the AE `requester`, with the Action Information. Refused: C307, C311, 0115;
-        warning B304. A workitem that is SCHEDULED is CANCELED then; of one that is IN PROGRESS its subscribers are told.
+        """Request UPS Cancel by the AE `requester`, with Action Information. Refused: C307, C311, 0115; warning B304.
+
+        A workitem that is SCHEDULED is CANCELED then; of one that is IN PROGRESS its subscribers are told.
         """
         told = cancel_request(information, requester)
         wrong = tuple(path for _, path in valid(told))

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import anyio
+from anyio.to_thread import run_sync
 from lxml import etree
 
 from simulators.model.xml_encode import legal
@@ -29,6 +30,8 @@ INCLUDE = "{http://www.w3.org/2004/08/xop/include}Include"
 SOAP, XOP = "application/soap+xml", "application/xop+xml"
 LARGEST = 4 << 20  # octets of a request
 DEEPEST = 64  # elements within each other
+MOST_TAGS = 300_000
+MOST_NAMESPACES = 20_000  # declarations of one request, for every element answers for all that stand above it
 PATIENCE = 60.0  # seconds that a request may take to come
 
 _E, _A = f"{{{ENVELOPE}}}", f"{{{ADDRESSING}}}"
@@ -92,7 +95,7 @@ async def converse(call: Call, act: Callable[[Envelope], Awaitable[Answer]]) -> 
     octets = await _payload(call)
     relates = ""
     try:
-        root = _parsed(_unpacked(octets, form) if packaged else octets)
+        root = await run_sync(_parsed, _unpacked(octets, form) if packaged else octets)
         relates = _text(root.find(f"{_E}Header/{_A}MessageID"))
         answer = await act(_envelope(root, form))
     except Fault as fault:
@@ -167,6 +170,9 @@ def _parsed(octets: bytes) -> etree._Element:
     """The Envelope; a Fault for what is none."""
     if b"<!DOCTYPE" in octets.replace(b"\0", b""):
         raise Fault("Sender", "An envelope has no document type declaration (SOAP 1.2 Part 1 5).")
+    if octets.count(b"<") > MOST_TAGS or octets.count(b"xmlns") > MOST_NAMESPACES:
+        why = f"An envelope has at most {MOST_TAGS} tags and {MOST_NAMESPACES} namespace declarations here."
+        raise Fault("Sender", why)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )

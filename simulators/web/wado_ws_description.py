@@ -13,10 +13,11 @@ import schemas
 from simulators.web.call import Call, Reply
 from simulators.web.report import Problem
 from simulators.web.service import Service
+from simulators.web.wado_ws import REPOSITORY
 
 FOLDER = Path(schemas.__file__).parent / "wado-ws"
 _LOCATION = re.compile(r'schemaLocation="([^"?]+)"')
-_NOWHERE = "http://service.invalid/wado-ws"
+_NOWHERE, _NOBODY = "http://service.invalid/wado-ws", "endpoint: 0.0<"
 
 
 async def describe(call: Call, service: Service) -> Reply:
@@ -34,7 +35,7 @@ async def describe(call: Call, service: Service) -> Reply:
 def _document(name: str, location: str) -> bytes:
     """The file with addresses of this endpoint in the place of those that are relative to the folder."""
     text = _LOCATION.sub(lambda found: f'schemaLocation="{location}?xsd={found[1]}"', _text(name))
-    return text.replace(_NOWHERE, location).encode()
+    return text.replace(_NOWHERE, location).replace(_NOBODY, f"endpoint: {REPOSITORY}<").encode()
 
 
 @cache

@@ -20,6 +20,7 @@ IHE = "urn:ihe:iti:xds-b:2007"
 RAD = "urn:ihe:rad:xdsi-b:2009"
 WADO = "urn:dicom:wado:ws:2011"
 MOST = 10_000  # documents of one request
+MOST_XPATHS = 1_000  # of one request
 
 Kind = Literal["documents", "rendered", "metadata"]
 
@@ -91,6 +92,8 @@ def read(action: str, content: etree._Element) -> Asked:
     if content.tag != service.element:
         why = f"The Body holds {str(content.tag)[:200]}, which the action does not ask for."
         raise Fault("Sender", why, "ActionNotSupported")
+    if sum(1 for element in content.iter() if _local(element) == "XPath") > MOST_XPATHS:
+        raise Fault("Sender", f"A request has at most {MOST_XPATHS} XPaths here.")
     documents = tuple(_documents(service, content))
     if not documents:
         raise Fault("Sender", f"The request names no {service.document}.")

@@ -13,6 +13,8 @@ from harness.exchange import Answer, Ask, Exchange
 from harness.past import Past
 from harness.rule import At, Mutant, Role, Rule
 from suites.web.client.talk import asked_for, listed, refused, stored_one
+from suites.web.workitems.making import change
+from tests.suites.workitems import exchange
 
 CATALOGUE = suites.load()
 RULE = CATALOGUE.rules["client.accept-present"]
@@ -91,3 +93,16 @@ def test_every_rule_over_conversations_has_an_example_and_a_mutant_that_dies(id:
 def test_a_rule_without_an_example_proves_nothing() -> None:
     rule = replace(CATALOGUE.rules["client.pages-without-gaps"], examples=[])
     assert run(rule, lambda talk: talk) == (0, False)
+
+
+def test_a_conversation_is_judged_on_the_side_that_the_rule_binds() -> None:
+    """Of a rule that binds the server recorded journeys are changed as a whole: who lost a race has won it, too."""
+    rule = CATALOGUE.rules["workitem.one-claim-wins"]
+    said = [
+        replace(exchange("PUT", "workitems/2.25.1/state", [change("IN PROGRESS", f"2.25.{n}")], status, step="claim"),
+                seq=n, journey="web.workitems.race#1")
+        for n, status in enumerate((200, 409), 1)
+    ]  # fmt: skip
+    assert run(rule, lambda told: (told[0], told[0]), *said) == (1, True)
+    assert run(rule, lambda told: told, *said) == (1, False)
+    assert run(rule, lambda told: None, *said) == (0, False)

@@ -23,7 +23,7 @@ from simulators.web.service import Service
 from simulators.web.soap import LARGEST
 from simulators.web.wado_ws import REPOSITORY
 from suites.web.wado_ws.outcome import departures
-from tests.web.door import Client, load, make, octets
+from tests.web.door import BASE, Client, load, make, octets
 
 EXPLICIT, JPEG_2000 = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90"
 WADO = "{urn:dicom:wado:ws:2011}"
@@ -306,6 +306,10 @@ FAULTS = [
     (RIGHT.but(prolog="<!DOCTYPE a SYSTEM 'file:///etc/passwd'>"), 400, "Sender"),
     (RIGHT.but(body="<a>" * 200 + "</a>" * 200), 400, "Sender"),
     (RIGHT.but(body="<a>" * 100000), 400, "Sender"),
+    (RIGHT.but(body="".join(f"<a xmlns='urn:{n}'/>" for n in range(20_001))), 400, "Sender"),
+    (RIGHT.but(service=METADATA, documents=(Document(*IMAGE, also={"XPath": ["/"] * 1001}),)), 400, "Sender"),
+    (RIGHT.but(documents=(Document(*IMAGE),) * 10_001), 400, "Sender"),
+    (RIGHT.but(body=f"<a>{'<b/>' * 300_000}</a>"), 400, "Sender"),
     (RIGHT.but(body=""), 400, "Sender"),
     (RIGHT.but(body="<x:nothing xmlns:x='urn:x'/>"), 400, "Sender"),
     (RIGHT.but(action="urn:nothing"), 400, "Sender"),
@@ -361,7 +365,7 @@ def test_the_description_is_whole(client: Client) -> None:
     ):
         assert client.get(f"/wado-ws?xsd={name}").status_code == 200
     assert client.get("/wado-ws?xsd=../target.schema.json").status_code == 404
-    assert all(action in wsdl.text for action in w.ACTIONS.values())
+    assert all(word in wsdl.text for word in (*w.ACTIONS.values(), REPOSITORY, f"{BASE}/wado-ws"))
 
 
 def test_requests_and_answers_are_valid_by_their_schemas(client: Client) -> None:

@@ -232,7 +232,7 @@ def test_codes_fit_their_situation(situation: str, code: bytes, hard: bool | Non
     assert met(x).get(f"wado-ws.code-{situation}") is hard
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.binary(max_size=400), st.sampled_from(["rad69-response", "metadata-response", "fault"]), st.integers(0, 2000))
 def test_no_rule_breaks_on_octets(octets: bytes, name: str, at: int) -> None:
     errors: list[str] = []

@@ -26,7 +26,6 @@ from harness.rule import (
     Finding,
     journey,
     operation,
-    undetected,
 )
 from harness.talk.identifiers import encoded
 from harness.upper_layer import message as say
@@ -447,7 +446,3 @@ def back_again() -> Association:
 def back_in_other_words(message: Sent, asked: Sent | None) -> Sent | None:
     """The provider says that it is UP."""
     return _told(message, lambda found: setattr(found, "SCPStatus", "UP"), 4)
-
-
-undetected("M-UP-02", "creation by another route is judged across the doors")
-undetected("D-UP-02", "that a suspension ends nothing is judged by ups.events-come: the change after it is told")

@@ -21,7 +21,6 @@ from harness.rule import (
     ground,
     journey,
     operation,
-    undetected,
     untested,
 )
 from harness.upper_layer.message import Message as Sent
@@ -347,4 +346,3 @@ def nobody_wins(message: Sent, asked: Sent | None) -> Sent | None:
 ground("ups", state_follows)
 
 untested("SV-UPS-012", "a provider may remove what has ended at any time later than a run waits; a lock is kept or not")
-undetected("M-UP-12", "the VR of each attribute that is sent in explicit VR is judged by the rules on data sets")

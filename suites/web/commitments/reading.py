@@ -26,6 +26,12 @@ SEQUENCES = (SOPS, FAILED_SOPS, STUDIES, FAILED_STUDIES)
 NAMES = {SOPS: "Referenced SOP Sequence", FAILED_SOPS: "Failed SOP Sequence", STUDIES: "Referenced Study Sequence",
          FAILED_STUDIES: "Failed Study Sequence"}  # fmt: skip
 REASONS = frozenset((0x0110, 0x0112, 0x0119, 0x0122, 0x0131, 0x0213))  # PS3.3 C.14.1.1
+WRONG = ("unknown", "conflicting", "unsupported")  # what a probe knows of references that cannot be committed to
+
+
+def hexed(reason: int | None) -> str:
+    """A Failure Reason as the tables write it."""
+    return "no number" if reason is None else f"{reason:04X}H"
 
 
 @dataclass(frozen=True)

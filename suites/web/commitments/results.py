@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.exchange import Answer, Exchange
-from harness.rule import RELATION, SHOULD, SHOULD_NOT, Finding, ground, rule
+from harness.rule import RELATION, SHOULD_NOT, Finding, ground, rule
 from harness.wire.uri import valid_uid
 from suites.web.commitments.reading import (
     BY_CLASS,
@@ -21,12 +21,13 @@ from suites.web.commitments.reading import (
     INSTANCES,
     NAMES,
     REASON,
-    REASONS,
     REQUEST,
     SERIES_SEQUENCE,
     SINCE,
     SOPS,
     STUDIES,
+    WRONG,
+    hexed,
     known,
     lawful,
     module,
@@ -44,11 +45,7 @@ def told(x: Exchange) -> bool:
     return x.answer.status == 200 and module(x.answer) is not None
 
 
-def _hexed(reason: int | None) -> str:
-    return "no number" if reason is None else f"{reason:04X}H"
-
-
-def _bent(x: Exchange, change: Callable[[Root], Any]) -> Answer | None:
+def bent(x: Exchange, change: Callable[[Root], Any]) -> Answer | None:
     """A result with its module changed in place."""
     return changed(x.answer, change) if x.answer.status == 200 else None
 
@@ -79,7 +76,7 @@ def says_ok_and_nothing_else(x: Exchange) -> Answer | None:
 @result_is_a_module.mutant
 def tells_of_no_instance(x: Exchange) -> Answer | None:
     """Results are empty data sets."""
-    return _bent(x, lambda root: root.clear())
+    return bent(x, lambda root: root.clear())
 
 
 @rule(
@@ -126,7 +123,7 @@ def forgets_the_last_failure(x: Exchange) -> Answer | None:
         if FAILED_SOPS in root:
             root[FAILED_SOPS]["Value"].pop()
 
-    return _bent(x, cut)
+    return bent(x, cut)
 
 
 @result_is_the_request.mutant
@@ -137,7 +134,7 @@ def commits_to_others(x: Exchange) -> Answer | None:
         for item in root.get(SOPS, {}).get("Value", []):
             item[INSTANCE]["Value"] = ["2.25.9"]
 
-    return _bent(x, other)
+    return bent(x, other)
 
 
 @result_is_the_request.mutant
@@ -148,7 +145,7 @@ def tells_what_is_safe_twice(x: Exchange) -> Answer | None:
         if SOPS in root:
             root[SOPS]["Value"] *= 2
 
-    return _bent(x, doubled)
+    return bent(x, doubled)
 
 
 @result_is_the_request.mutant(defects="D-NS-03")
@@ -161,7 +158,7 @@ def commits_to_what_failed(x: Exchange) -> Answer | None:
             kept = [{tag: item[tag] for tag in (CLASS, INSTANCE)} for item in lost]
             root[SOPS] = {"vr": "SQ", "Value": [*root.get(SOPS, {}).get("Value", []), *kept]}
 
-    return _bent(x, both)
+    return bent(x, both)
 
 
 @rule(
@@ -202,7 +199,7 @@ def always_answers_plainly(x: Exchange) -> Answer | None:
                 items = [{CLASS: g[CLASS], **i} for g in groups for i in g[INSTANCES]["Value"]]
                 root[plain] = {"vr": "SQ", "Value": items}
 
-    return _bent(x, flat)
+    return bent(x, flat)
 
 
 @result_in_the_form_of_the_request.mutant
@@ -214,7 +211,7 @@ def tells_another_series(x: Exchange) -> Answer | None:
             for series in study[SERIES_SEQUENCE]["Value"]:
                 series["0020000E"]["Value"] = ["2.25.9"]
 
-    return _bent(x, moved)
+    return bent(x, moved)
 
 
 @rule(
@@ -236,7 +233,7 @@ def no_empty_sequence(x: Exchange) -> Iterator[Finding]:
 @no_empty_sequence.mutant
 def always_has_a_failed_sequence(x: Exchange) -> Answer | None:
     """Failed SOP Sequence is there even when nothing failed."""
-    return _bent(x, lambda root: root.setdefault(FAILED_SOPS, {"vr": "SQ"}))
+    return bent(x, lambda root: root.setdefault(FAILED_SOPS, {"vr": "SQ"}))
 
 
 @rule(
@@ -266,7 +263,7 @@ def gives_no_reason(x: Exchange) -> Answer | None:
         for item in root.get(FAILED_SOPS, {}).get("Value", []):
             del item[REASON]
 
-    return _bent(x, silent)
+    return bent(x, silent)
 
 
 @items_are_whole.mutant
@@ -277,7 +274,7 @@ def leaves_out_the_class(x: Exchange) -> Answer | None:
         for item in root.get(SOPS, {}).get("Value", []):
             del item[CLASS]
 
-    return _bent(x, classless)
+    return bent(x, classless)
 
 
 @items_are_whole.mutant(defects="M-NS-07")
@@ -288,89 +285,7 @@ def names_instances_by_another_tag(x: Exchange) -> Answer | None:
         for item in root.get(SOPS, {}).get("Value", []):
             item["00080018"] = item.pop(INSTANCE)
 
-    return _bent(x, renamed)
-
-
-@rule(
-    "commitments.failure-reason",
-    cites="PS3.18 J.2 Table J.2-1; PS3.3 C.14.1.1",
-    verifies="PS3.18-J.2-3",
-    on=ON,
-    since=SINCE,
-    when=lambda x: any(one.failed and REASON not in one.lacks for one in _named(x)),
-    says="A Failure Reason is 0110H, 0112H, 0119H, 0122H, 0131H or 0213H.",
-)
-def failure_reason(x: Exchange) -> Iterator[Finding]:
-    for one in _named(x):
-        if one.failed and REASON not in one.lacks and one.reason not in REASONS:
-            # Table J.2-1 points at the values for one of the two forms only
-            want = ", ".join(_hexed(reason) for reason in sorted(REASONS))
-            yield Finding(_hexed(one.reason), want, f"{one.where}, {REASON}", warn=one.nested)
-
-
-def _named(x: Exchange) -> tuple[Any, ...]:
-    found = module(x.answer) if x.answer.status == 200 else None
-    return found.named if found is not None else ()
-
-
-@failure_reason.mutant
-def has_reasons_of_its_own(x: Exchange) -> Answer | None:
-    """Failures have the reason 0001H."""
-
-    def one(root: Root) -> None:
-        for item in root.get(FAILED_SOPS, {}).get("Value", []):
-            item[REASON]["Value"] = [1]
-
-    return _bent(x, one)
-
-
-@failure_reason.mutant
-def gives_reasons_of_a_store(x: Exchange) -> Answer | None:
-    """Failures have the reason A700H, which a Store has."""
-
-    def stored(root: Root) -> None:
-        for item in root.get(FAILED_SOPS, {}).get("Value", []):
-            item[REASON]["Value"] = [0xA700]
-
-    return _bent(x, stored)
-
-
-# What a general failure says fits everywhere; these three say something of the instance.
-_ABOUT = (0x0112, 0x0119, 0x0122)
-_FITS = {"unknown": (0x0112,), "conflicting": (0x0112, 0x0119), "unsupported": (0x0112, 0x0119, 0x0122)}
-
-
-@rule(
-    "commitments.failure-reason-fits",
-    cites="PS3.3 C.14.1.1; PS3.18 J.2",
-    verifies="PS3.18-J.2-4",
-    level=SHOULD,
-    on=REQUEST,
-    since=SINCE,
-    basis=RELATION,
-    when=lambda x: any(one.failed and one.reason in _ABOUT and _kind(x, one.instance) for one in _named(x)),
-    says="0112H is said of what is not there, 0119H of what has another class, 0122H of a class that is not supported.",
-)
-def failure_reason_fits(x: Exchange) -> Iterator[Finding]:
-    for one in _named(x):
-        due = _FITS.get(_kind(x, one.instance), _ABOUT)
-        if one.failed and one.reason in _ABOUT and one.reason not in due:
-            yield Finding(_hexed(one.reason), " or ".join(map(_hexed, due)), f"{one.where}, {REASON}")
-
-
-def _kind(x: Exchange, instance: str) -> str:
-    return next((word for word in _FITS if instance in known(x, word)), "")
-
-
-@failure_reason_fits.mutant
-def calls_the_unknown_a_conflict(x: Exchange) -> Answer | None:
-    """Whatever failed is said to be of another class."""
-
-    def conflict(root: Root) -> None:
-        for item in root.get(FAILED_SOPS, {}).get("Value", []):
-            item[REASON]["Value"] = [0x0119]
-
-    return _bent(x, conflict)
+    return bent(x, renamed)
 
 
 @rule(
@@ -387,13 +302,13 @@ def commits_to_what_is_kept(x: Exchange) -> Iterator[Finding]:
     found = module(x.answer)
     if found is None:
         return
-    for word in _FITS:
+    for word in WRONG:
         for instance in sorted(set(known(x, word)) & found.committed)[:KEEP]:
             yield Finding(f"{instance} is committed to", f"a failure: it is {word}", "payload")
     lost = [one for one in found.named if one.failed and one.instance in known(x, "kept")]
     for one in lost[:KEEP]:
         # why it does not commit to what it has is its own affair
-        yield Finding(f"{one.instance} failed, {_hexed(one.reason)}", "a commitment", one.where, warn=True)
+        yield Finding(f"{one.instance} failed, {hexed(one.reason)}", "a commitment", one.where, warn=True)
 
 
 def _tellable(x: Exchange) -> bool:
@@ -414,7 +329,7 @@ def commits_to_everything(x: Exchange) -> Answer | None:
         if lost:
             root[SOPS] = {"vr": "SQ", "Value": [*root.get(SOPS, {}).get("Value", []), *lost]}
 
-    return _bent(x, all_kept)
+    return bent(x, all_kept)
 
 
 ground("commitments", commits_to_what_is_kept, result_is_the_request)
@@ -439,4 +354,4 @@ def no_transaction_in_the_payload(x: Exchange) -> Iterator[Finding]:
 @no_transaction_in_the_payload.mutant
 def repeats_the_transaction(x: Exchange) -> Answer | None:
     """Results have a Transaction UID, as reports in DIMSE do."""
-    return _bent(x, lambda root: root.setdefault("00081195", {"vr": "UI", "Value": ["1.2.3"]}))
+    return bent(x, lambda root: root.setdefault("00081195", {"vr": "UI", "Value": ["1.2.3"]}))

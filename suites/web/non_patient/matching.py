@@ -140,7 +140,8 @@ def _asked(x: Exchange, one: DataSet) -> set[str]:
         return set()
     wanted = {key.path for key in asked.keys(x.ask)} | asked.included(x.ask)
     if "all" in asked.includes(x.ask):
-        wanted |= set(model.keys)
+        # what has no value may count as not available (8.3.4.3)
+        wanted |= {path for path in model.keys if one.get(path[:8], {}).get("Value")}
     return {p[:8] for p in wanted if p in model.keys and model.keys[p].told[:1] in "12" and p[:8] in one} - {CHARSET}
 
 

@@ -143,7 +143,8 @@ def keys(web: Web) -> None:
             made = [make(kind) for _ in range(3)]
             for one in made:
                 store(web, one, step="store")
-            ours = ",".join(one.uid for one in made)
+            # palettes are matched by single UIDs only (PS3.4 Table X.6-1)
+            ours = made[0].uid if name == "color-palettes" else ",".join(one.uid for one in made)
             search(web, name, [("SOPInstanceUID", ours)])
             search(web, name, [("SOPInstanceUID", ours), ("SOPClassUID", sop_class)])
             search(web, name, [("SOPInstanceUID", ours), ("includefield", "all")])

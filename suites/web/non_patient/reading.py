@@ -162,12 +162,14 @@ def obliged(x: Exchange, found: DataSet | None = None) -> bool:
     model = known.model(sop_class(found)) if found is not None else None
     keys = model.keys if model is not None and model.read else known.common
     paths = known.matching if found is None else {path for path, key in keys.items() if key.matched}
-    return all(key.path in paths and not _open(key) for key in asked.keys(x.ask))
+    single = known.name == "color-palettes"  # whose UIDs are matched by single values (PS3.4 Table X.6-1)
+    return all(key.path in paths and not _open(key, single) for key in asked.keys(x.ask))
 
 
-def _open(key: asked.Key) -> bool:
+def _open(key: asked.Key, single: bool) -> bool:
     """A value whose meaning is left open: a sequence is matched by what is in it."""
-    return (key.vr == "SQ" and not key.universal) or "\\" in key.value
+    several = single and len(key.values) > 1
+    return several or (key.vr == "SQ" and not key.universal) or "\\" in key.value
 
 
 def plain(found: DataSet, path: str) -> str:

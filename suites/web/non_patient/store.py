@@ -88,7 +88,9 @@ def kept_unchanged(j: Journey) -> Iterator[Finding]:
             # what is added changes nothing (PS3.4 GG.4.2), as long as it stood there in no form
             if top in told or (str(one.want) == "absent" and top not in sent):
                 continue
-            yield Finding(str(one.got), str(one.want), f"{x.resource.uid}, {one.path}", seq=x.seq)
+            # who leaves out what is empty changes no value, though Type 2 wants it there
+            dropped = top not in found and set(sent.get(top, {})) <= {"vr"}
+            yield Finding(str(one.got), str(one.want), f"{x.resource.uid}, {one.path}", seq=x.seq, warn=dropped)
         if told and not any(x.answer.body for x in stores(j)):
             yield Finding("an answer without a payload", "a report of what was changed", "Store", seq=x.seq)
 

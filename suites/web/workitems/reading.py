@@ -58,7 +58,7 @@ def text(dataset: DataSet | None, tag: str) -> str:
 
 @view
 def uid_of(x: Exchange) -> str:
-    """The workitem that the exchange is about, '' when nothing tells. A server may have given a UID of its own (D-11)."""
+    """The workitem that it is about, '' when nothing tells. A server may have given a UID of its own (D-11)."""
     if x.kind != CREATED:
         return x.resource.uid
     return (located(x) if granted(x) else "") or named(x)

@@ -157,6 +157,8 @@ def test_who_performs_is_asked(held: Workitems) -> None:
 
 def test_a_reason_that_is_none(held: Workitems) -> None:
     brought_to(held, "SCHEDULED")
+    brought_to(held, "IN PROGRESS", "1.7")
+    assert refusal(held.request_cancel, "1.7", {"0074100A": value("ST", "tel:1")}, "ASKER") == 0  # its VR once was ST
     assert refusal(held.request_cancel, W, {"00741238": value("UI", "1.2")}, "ASKER") == 0x0115
     assert held.get(W)["00741000"] == value("CS", "SCHEDULED")
 
