@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -69,10 +69,23 @@ class Steps:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._listeners: list[Callable[[str, str, str], None]] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._held: dict[str, dict[str, Any]] = {
             path.stem: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))
         }
+
+    def listen(self, hear: Callable[[str, str, str], None]) -> Callable[[], None]:
+        """Have `hear` called with the UID of each step that is told of, and its states before and after; the way to end
+        that. It is called in the thread of whoever changed the step and has to be quick."""
+        with self._lock:
+            self._listeners.append(hear)
+        return lambda: self._listeners.remove(hear)
+
+    def tell(self, uid: str, before: str, after: str) -> None:
+        """Whoever created or changed a step says so, once its own answer may be out (F.9)."""
+        for hear in list(self._listeners):
+            hear(uid, before, after)
 
     def create(self, uid: str, attributes: Attributes) -> str:
         """A new step; its state. Wrong when it exists, is incomplete, or is not IN PROGRESS."""

@@ -82,11 +82,13 @@ class Services:
         self._lock = threading.RLock()
         self._carrier: Post | None = None
         self._handlers = self._made()
+        self._unheard = self.steps.listen(self._notify)
         if (archive.folder / "workitems").exists():  # who was subscribed before a restart is told of it
             self._post()
 
     def close(self) -> None:
         """Give up what is still to be reported."""
+        self._unheard()
         self._errands.close()
         if self._carrier is not None:
             self._carrier.close()
@@ -154,7 +156,7 @@ class Services:
         return None
 
     def _made(self) -> dict[str, Answer]:
-        provider = steps.StepProvider(self.steps, self._notify)
+        provider = steps.StepProvider(self.steps)
         commitment = CommitmentProvider(self._archive.commitments, self._deliver)
         destinations = Destinations(self.peers, self._patience)
         ups = workitems.WorkitemProvider(lambda: self._archive.workitems, lambda title: self._post().reaches(title))
@@ -188,8 +190,9 @@ class Services:
                 self._carrier = Post(self._archive.workitems, self.title, self.peers, self._errands, self._retries)
             return self._carrier
 
-    def _notify(self, instance: str, event: int) -> None:
-        """Tell everybody who listens of a change of a performed procedure step."""
+    def _notify(self, instance: str, before: str, after: str) -> None:
+        """Tell everybody who listens of a change of a performed procedure step, through whichever door it came."""
+        event = steps.event_type(before, after)
         with self._lock:
             listeners = list(self._listeners)
         for talk in listeners:

@@ -6,7 +6,7 @@ Must not know states or which attributes are needed; `simulators.archive.steps` 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from harness.upper_layer.message import Message, event_report_rq
@@ -48,15 +48,12 @@ _STATUS: Final[Mapping[Why, int]] = {
     "not created": NO_SUCH_ATTRIBUTE,
 }
 
-Notify = Callable[[str, int], None]  # instance, event type
-
 
 class StepProvider:
-    """N-CREATE, N-SET and N-GET; `notify` is told of every change."""
+    """N-CREATE, N-SET and N-GET; the steps tell of every change once its response is out."""
 
-    def __init__(self, steps: Steps, notify: Notify) -> None:
+    def __init__(self, steps: Steps) -> None:
         self._steps = steps
-        self._notify = notify
 
     def answer(self, request: Message, talk: Talk) -> Answers:
         """The one response to a request on a context of these classes."""
@@ -83,7 +80,7 @@ class StepProvider:
             state = self._steps.create(instance, attributes)
         except Wrong as wrong:
             return _refusal(request, wrong, attributes, talk)
-        talk.afterwards(lambda: self._notify(instance, EVENTS[state]))
+        talk.afterwards(lambda: self._steps.tell(instance, "", state))
         return response(request, SUCCESS, AffectedSOPInstanceUID=instance)
 
     def _set(self, request: Message, talk: Talk) -> Message:
@@ -94,8 +91,7 @@ class StepProvider:
             before, after = self._steps.change(instance, attributes)
         except Wrong as wrong:
             return _refusal(request, wrong, attributes, talk)
-        event = UPDATED if before == after else EVENTS[after]
-        talk.afterwards(lambda: self._notify(instance, event))
+        talk.afterwards(lambda: self._steps.tell(instance, before, after))
         return response(request, SUCCESS)
 
     def _get(self, request: Message, talk: Talk) -> Message:
@@ -109,6 +105,11 @@ class StepProvider:
         missing = [tag for tag in asked if tag not in held and tag != "00080005"]
         status = ATTRIBUTES_NOT_SUPPORTED if missing else SUCCESS
         return response(request, status, normalized.written(told, request, talk))
+
+
+def event_type(before: str, after: str) -> int:
+    """The Event Type ID of a change from one state to another (F.9.2)."""
+    return UPDATED if before == after else EVENTS[after]
 
 
 def event(context: int, id: int, instance: str, type: int) -> Message:

@@ -44,9 +44,11 @@ async def create_or_update(call: Call, service: Service) -> Reply:
     attributes = await _attributes(call, service)
     steps = service.archive.steps
     if any(parameter.name == UPDATE for parameter in call.query):
-        await run_sync(lambda: _done(lambda: steps.change(uid, attributes)))
+        before, after = await run_sync(lambda: _done(lambda: steps.change(uid, attributes)))
+        steps.tell(uid, before, after)
         return Reply(200, headers=_EMPTY)
-    await run_sync(lambda: _done(lambda: steps.create(uid, attributes)))
+    state = await run_sync(lambda: _done(lambda: steps.create(uid, attributes)))
+    steps.tell(uid, "", state)
     return Reply(201, headers=[("location", call.location), *_EMPTY])
 
 

@@ -20,6 +20,7 @@ import suites.model.json.structure
 import suites.model.json.values
 import suites.model.xml.structure
 import suites.model.xml.values
+import suites.web.retrieve.bulk_parts
 import suites.web.retrieve.bulkdata
 import suites.web.retrieve.coded
 import suites.web.retrieve.forms

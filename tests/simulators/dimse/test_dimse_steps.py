@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ from harness.upper_layer.message import Message, n_create_rq, n_get_rq, n_set_rq
 from simulators.archive.archive import Archive
 from simulators.archive.steps import COMPLETED, DISCONTINUED, IN_PROGRESS, STATUS, TRANSITIONS, Steps, Wrong, state_of
 from simulators.dimse.serve import Served
+from simulators.web.app import web
+from simulators.web.service import Service
+from tests.web.door import Client
 
 from .conftest import EXPLICIT, Dialled, ask, dataset_of, heard, identifier, octets_of
 
 STEP, RETRIEVE, NOTIFICATION = (f"1.2.840.10008.3.1.2.3.{n}" for n in (3, 4, 5))
 UID = "1.2.3.4"
+JSON = "application/dicom+json"
 
 
 def created(**values: Any) -> Dataset:
@@ -164,6 +169,19 @@ def test_those_who_listen_hear_of_every_change(door: Served, dial: Dialled, scu:
     types = sorted(event.command["EventTypeID"] for event in listener.served)
     assert types == [1, 2, 4]
     assert {(event.sop_class, event.instance) for event in listener.served} == {(NOTIFICATION, UID)}
+
+
+def test_they_hear_of_what_came_by_the_web_too(archive: Archive, door: Served, dial: Dialled) -> None:
+    listener = dial(door, (NOTIFICATION, (EXPLICIT,)))
+    client = Client(web(Service(archive, edition="2025e")))
+    for mark, dataset, done in (("", created(), 201), ("?update", finished(), 200)):
+        body = json.dumps([dataset.to_json_dict()]).encode()
+        fields = {"content-type": JSON}
+        path = f"/modality-performed-procedure-steps/{UID}{mark}"
+        assert client.request("POST", path, JSON, content=body, headers=fields).status_code == done
+    heard(listener, lambda: len(listener.served) == 2)
+    assert sorted(event.command["EventTypeID"] for event in listener.served) == [1, 2]
+    assert {event.instance for event in listener.served} == {UID}
 
 
 def test_steps_outlive_the_simulator(
