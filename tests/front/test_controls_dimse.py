@@ -20,3 +20,8 @@ NAMES = [f"dimse-{name}" for name in CONTROLS if name not in SLOW or os.environ.
 @pytest.mark.parametrize("name", NAMES)
 def test_no_content_rule_passes(name: str, tmp_path: Path) -> None:
     nobody_is_fooled(name, tmp_path, ONLY)
+
+
+@pytest.mark.parametrize("name", ["dimse-liar", "dimse-liar-constant", "dimse-refuser"])
+def test_no_content_rule_of_workitems_passes(name: str, tmp_path: Path) -> None:
+    nobody_is_fooled(name, tmp_path, "ups")

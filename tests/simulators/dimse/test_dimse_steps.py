@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from harness.make import steps
+from harness.make.attributes import attributes
+from harness.make.payloads import payload
 from harness.talk.dimse import Dial
 from harness.upper_layer.message import Message, n_create_rq, n_get_rq, n_set_rq
 from simulators.archive.archive import Archive
@@ -174,11 +176,12 @@ def test_those_who_listen_hear_of_every_change(door: Served, dial: Dialled, scu:
 def test_they_hear_of_what_came_by_the_web_too(archive: Archive, door: Served, dial: Dialled) -> None:
     listener = dial(door, (NOTIFICATION, (EXPLICIT,)))
     client = Client(web(Service(archive, edition="2025e")))
-    for mark, dataset, done in (("", created(), 201), ("?update", finished(), 200)):
-        body = json.dumps([dataset.to_json_dict()]).encode()
-        fields = {"content-type": JSON}
+    for mark, step, done in (("", steps.created("tests"), 201), ("?update", steps.finished("tests"), 200)):
+        message = payload(attributes(step), "json")
+        fields = {"content-type": message.content_type}
         path = f"/modality-performed-procedure-steps/{UID}{mark}"
-        assert client.request("POST", path, JSON, content=body, headers=fields).status_code == done
+        answer = client.request("POST", path, JSON, content=message.body.bytes(), headers=fields)
+        assert answer.status_code == done
     heard(listener, lambda: len(listener.served) == 2)
     assert sorted(event.command["EventTypeID"] for event in listener.served) == [1, 2]
     assert {event.instance for event in listener.served} == {UID}
