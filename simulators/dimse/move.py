@@ -14,8 +14,9 @@ from harness.upper_layer.offer import Offer, propose
 from simulators.archive.archive import Archive, Held
 from simulators.dimse.link import Link, Patience, Peer
 from simulators.dimse.retrieve import Impossible, chosen, suboperation, transfer
-from simulators.dimse.syntax import EXPLICIT_LE, IMPLICIT_LE, native
+from simulators.dimse.syntax import EXPLICIT_LE, IMPLICIT_LE
 from simulators.dimse.talk import DESTINATION_UNKNOWN, Answers, Gone, Refused, Talk, response
+from simulators.web import pixels
 
 LOG = logging.getLogger(__name__)
 CONTEXTS = 128  # of one association (PS3.8 9.3.2.2)
@@ -127,10 +128,10 @@ def batches(found: Sequence[Held]) -> Iterator[Batch]:
 
 
 def contexts_of(held: Held) -> list[tuple[str, tuple[str, ...]]]:
-    """What is proposed for an instance: its own transfer syntax, and for native ones all that it can be written in,
-    the default one always (PS3.5 10.1)."""
+    """What is proposed for an instance: its own transfer syntax, and apart from it what it can be written in, the
+    default one always (PS3.5 10.1); only its own where its pixel data cannot be decoded here."""
     own = (held.sop_class, (held.transfer_syntax,))
-    if not native(held.transfer_syntax):
+    if not pixels.decodable(held):
         return [own]
     if held.transfer_syntax in (EXPLICIT_LE, IMPLICIT_LE):
         return [own, (held.sop_class, tuple(s for s in (EXPLICIT_LE, IMPLICIT_LE) if s != held.transfer_syntax))]

@@ -17,7 +17,7 @@ from harness.upper_layer.offer import Agreed
 from simulators.archive.archive import Archive, Held, Key, Question
 from simulators.dimse import identifier, nonpatient
 from simulators.dimse.information import HELD, MODELS, PATIENT, UNIQUE, Model
-from simulators.dimse.syntax import native
+from simulators.dimse.syntax import EXPLICIT_LE, native
 from simulators.dimse.talk import (
     CANCELLED,
     DOES_NOT_MATCH,
@@ -36,6 +36,8 @@ from simulators.dimse.transcode import transcode
 from simulators.dimse.write import write
 from simulators.model.json_encode import attribute
 from simulators.model.scan import Unreadable, read_dataset
+from simulators.web import pixels
+from simulators.web.content import Broken, joined
 
 RELATIONAL = 1  # byte of extended negotiation (PS3.4 Table C.5-3)
 MOST = 65535  # sub-operations: their counters are US
@@ -178,7 +180,7 @@ def suboperation(archive: Archive, held: Held, contexts: Iterable[Agreed], id: i
         if not fresh or best(fresh[0], [agreed]) is None:
             raise Impossible(f"{held.instance} is gone") from None
         data = dataset(fresh[0], agreed.transfer)
-    except (OSError, Unreadable) as error:
+    except (OSError, Unreadable, Broken) as error:
         raise Impossible(f"{held.instance} cannot be read: {error}") from None
     return store_rq(agreed.id, id, held.sop_class, held.instance, data, priority, **more)
 
@@ -187,15 +189,19 @@ def best(held: Held, contexts: Iterable[Agreed]) -> Agreed | None:
     """The context in which the instance needs no change, else one to whose syntax it can be brought."""
     of_class = [c for c in contexts if c.abstract == held.sop_class]
     exact = next((c for c in of_class if c.transfer == held.transfer_syntax), None)
-    if exact is not None or not native(held.transfer_syntax):
+    if exact is not None or not pixels.decodable(held):
         return exact
     return next((c for c in of_class if native(c.transfer)), None)
 
 
 def dataset(held: Held, syntax: str) -> Body | bytes:
-    """The data set of a stored instance in a transfer syntax: as it lies in the file, or written again."""
+    """The data set of a stored instance in a transfer syntax: as it lies in the file, or written again, with its pixel
+    data decoded where they are encapsulated. Broken when they cannot be."""
     if syntax == held.transfer_syntax:
         return Body.file(held.path).slice(held.dataset_at, held.size)
+    if held.encapsulated:
+        decoded = joined(pixels.instance(held, EXPLICIT_LE)[1:])  # what comes first is the File Meta Information
+        return decoded if syntax == EXPLICIT_LE else transcode(read_dataset(decoded, 0, EXPLICIT_LE), syntax)
     with held.path.open("rb") as file, closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as octets:
         source = read_dataset(octets, held.dataset_at, held.transfer_syntax)
         return transcode(source, syntax)

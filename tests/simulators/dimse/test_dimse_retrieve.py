@@ -9,8 +9,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from harness.association import Association, Tape
 from harness.blobs import Blobs
@@ -198,6 +200,25 @@ def test_compressed_instances_come_in_their_own_syntax_only(archive: Archive, do
     assert (final.status, native.got) == (0xA702, [])
     *_, final = get(getting(dial, door, own, JPEGBaseline8Bit), QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.1")
     assert (final.status, own.instances) == (0, ["1.2.1.1.1"])
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG])
+def test_compressed_pixels_are_decoded_for_who_takes_no_compression(
+    archive: Archive, door: Served, dial: Dialled, syntax: str
+) -> None:
+    dataset = make()
+    plain = dataset.PixelData
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.compress(RLELossless, generate_instance_uid=False)
+    put(archive, dataset, syntax=RLELossless)
+    receiver = Receiver()
+    *_, final = get(getting(dial, door, receiver, syntax), QueryRetrieveLevel="STUDY", StudyInstanceUID="1.2.1")
+    assert final.status == 0
+    (got,) = (dataset_of(message.dataset_octets(), syntax) for message in receiver.got)
+    shown = got.PixelData if syntax != BIG else numpy.frombuffer(got.PixelData, ">u2").astype("<u2").tobytes()
+    assert shown == plain
+    assert (got.SOPInstanceUID, got.PhotometricInterpretation, got.BitsAllocated) == ("1.2.1.1.1", "MONOCHROME2", 16)
 
 
 @pytest.mark.parametrize(
