@@ -158,6 +158,26 @@ POLICIES: dict[str, Policy] = {
             {"array": "an array is expected, an object is a warning"},
         ),
         Policy(
+            "D-13",
+            "PS3.18 11.6.1; 11.6.3.2; PS3.4 CC.2.6.2; CC.2.6.4",
+            "an Update of what is SCHEDULED is carried out by PS3.4 and refused by a Warning of PS3.18, and the syntax of "
+            "every Update has a Transaction UID",
+            {"both": "it is carried out or refused, and a Transaction UID in it is a warning"},
+        ),
+        Policy(
+            "D-14",
+            "PS3.18 11.7.3.1; 11.7.3.3",
+            "a change of state that succeeded is answered with a Status Report, or without a payload",
+            {"both": "both are accepted, the workitem is not"},
+        ),
+        Policy(
+            "D-16",
+            "PS3.18 Tables 8.10.4-1, 8.10.4-3; 8.10.4; 11.10.3.2; RFC 6455 4.1, 4.2",
+            "the opening of a notification connection has fields that RFC 6455 does not know there, and goes to the root "
+            "or to where a subscription said",
+            {"rfc6455": "the fields of RFC 6455 are expected; no Origin, or another place than was told, is a warning"},
+        ),
+        Policy(
             "D-17",
             "PS3.18 11.10.1.2; 8.3.1",
             "the filter of a subscription is one parameter with keys in it, or the keys are parameters",

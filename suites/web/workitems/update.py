@@ -139,6 +139,7 @@ def updates_the_state(x: Exchange) -> Answer | None:
     says="An Update of what is SCHEDULED, without a Transaction UID, is carried out or refused with 400 or 409.",
 )
 def scheduled_updates_whole(j: Journey) -> Iterator[Finding]:
+    # policy D-13: either is right
     for m in _early(j):
         if not granted(m.x):
             yield from refused(m)
