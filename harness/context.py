@@ -168,7 +168,7 @@ POLICIES: dict[str, Policy] = {
             "D-14",
             "PS3.18 11.7.3.1; 11.7.3.3",
             "a change of state that succeeded is answered with a Status Report, or without a payload",
-            {"both": "both are accepted, the workitem is not"},
+            {"both": "both are accepted, the workitem is not", "none": "a Status Report is a warning"},
         ),
         Policy(
             "D-16",

@@ -315,9 +315,10 @@ def blames_the_transaction_uid_for_everything(x: Exchange) -> Answer | None:
     says="The answer to an Update or a change of state has no payload, or a Status Report, but never the workitem.",
 )
 def step_answers_briefly(x: Exchange) -> Iterator[Finding]:
-    # policy D-14: nothing at all and a Status Report are both right
     if any(STATE in dataset or LABEL in dataset for dataset in reading.datasets(x.answer)):
         yield Finding("a workitem", "no payload, or a Status Report", "payload")
+    elif x.answer.body.size and x.context and x.context.policy("D-14") == "none":
+        yield Finding(f"{x.answer.body.size} octets", "no payload", "payload", warn=True, policy="D-14")
 
 
 @step_answers_briefly.mutant
