@@ -59,6 +59,9 @@ REQUESTERS = typer.Option("--requesters", min=0, max=100, help="Agents that sche
 COMMIT_LATER = typer.Option(
     "--commit-later", min=0, max=1000, help="Times that a commitment asked for over HTTP has no result yet."
 )
+FORGET = typer.Option(
+    "--forget", min=0.0, help="Seconds after which ended workitems without a deletion lock are removed; 0: never."
+)
 PACE = typer.Option("--pace", min=0.0, help="Seconds that each agent pauses between its steps.")
 WEB = "127.0.0.1:8080"
 OUT = typer.Option("--out", "-o", help="Folder for run.ndjson, blobs/, report.html, junit.xml and allure/.")
@@ -256,12 +259,13 @@ def simulate_command(
     requesters: Annotated[int, REQUESTERS] = 0,
     pace: Annotated[float, PACE] = 1.0,
     commit_later: Annotated[int, COMMIT_LATER] = 0,
+    forget: Annotated[float, FORGET] = 0.0,
 ) -> None:
     """Serve the reference simulator until Ctrl-C, with or without seeded defects; both doors lead to one archive."""
     place = web if web is not None else "" if dimse else WEB
     options = Simulated(place, dimse or "", peer or (), worklist or (), data, database, mutant or (),
                         edition or DEFAULT_EDITION, reconcile, Cast(performers, requesters, pace),
-                        commit_later)  # fmt: skip
+                        commit_later, forget)  # fmt: skip
     try:
         serve_simulator(out, options)
     except (UsageError, TargetError) as error:

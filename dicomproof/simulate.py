@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,7 @@ class Options:
     reconcile: bool = False
     cast: Cast = field(default_factory=Cast)
     commit_later: int = 0  # answers without a result to a commitment request over HTTP and to checks of it
+    forget: float = 0.0  # seconds after which workitems that have ended are looked for and removed; 0: never
 
 
 def simulate(console: Console, options: Options) -> None:
@@ -61,6 +63,8 @@ def simulate(console: Console, options: Options) -> None:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomproof-")))
         archive = stack.enter_context(contextlib.closing(Archive(folder, options.database, options.reconcile)))
         archive.commitments.later = options.commit_later
+        if options.forget:
+            stack.enter_context(forgetting(archive, options.forget))
         doors = []
         if options.web:
             url = stack.enter_context(_web(archive, options, mutants))
@@ -74,6 +78,24 @@ def simulate(console: Console, options: Options) -> None:
         console.print(text, highlight=False, soft_wrap=True)
         until((), None, {}, {})
         console.print("Stopped.", highlight=False)
+
+
+@contextlib.contextmanager
+def forgetting(archive: Archive, seconds: float) -> Iterator[None]:
+    """Remove workitems that have ended and that no deletion lock holds, again and again, until the block ends."""
+    over = threading.Event()
+
+    def forget() -> None:
+        while not over.wait(seconds):
+            archive.workitems.purge()
+
+    thread = threading.Thread(target=forget, name="forget", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def told(cast: Cast) -> str:

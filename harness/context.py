@@ -160,8 +160,8 @@ POLICIES: dict[str, Policy] = {
         Policy(
             "D-13",
             "PS3.18 11.6.1; 11.6.3.2; PS3.4 CC.2.6.2; CC.2.6.4",
-            "an Update of what is SCHEDULED is carried out by PS3.4 and refused by a Warning of PS3.18, and the syntax of "
-            "every Update has a Transaction UID",
+            "an Update of what is SCHEDULED is carried out by PS3.4 and refused by a Warning of PS3.18, and the "
+            "syntax of every Update has a Transaction UID",
             {"both": "it is carried out or refused, and a Transaction UID in it is a warning"},
         ),
         Policy(
@@ -173,8 +173,8 @@ POLICIES: dict[str, Policy] = {
         Policy(
             "D-16",
             "PS3.18 Tables 8.10.4-1, 8.10.4-3; 8.10.4; 11.10.3.2; RFC 6455 4.1, 4.2",
-            "the opening of a notification connection has fields that RFC 6455 does not know there, and goes to the root "
-            "or to where a subscription said",
+            "the opening of a notification connection has fields that RFC 6455 does not know there, and goes to the "
+            "root or to where a subscription said",
             {"rfc6455": "the fields of RFC 6455 are expected; no Origin, or another place than was told, is a warning"},
         ),
         Policy(

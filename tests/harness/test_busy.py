@@ -1,4 +1,4 @@
-"""A target that has no room for our associations: the run says so, and nobody takes it for silence about conformance."""
+"""A target that has no room for our associations: the run says so, and nobody takes silence for conformance."""
 
 from __future__ import annotations
 

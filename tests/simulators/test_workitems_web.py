@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
+from dicomproof.simulate import forgetting
 from simulators.archive import workitem_events
 from simulators.archive.archive import Archive
 from simulators.model.json_decode import decode
@@ -492,3 +494,24 @@ def test_the_capabilities_tell_of_it() -> None:
     assert [below["@path"] for below in item["resource"]] == ["state", "cancelrequest", "subscribers"]
     assert (everything["@path"], filtered["@path"]) == (WORKLIST, FILTERED)
     assert "WebSocket" in json.dumps(everything)
+
+
+def test_what_has_ended_is_forgotten_but_not_what_is_locked(door: Door) -> None:
+    for uid, watched in ((W, False), (f"{W}.2", True)):
+        door.archive.workitems.create(uid, workitem())
+        if watched:
+            door.archive.workitems.subscribe("WATCHER", uid, lock=True)
+        door.archive.workitems.request_cancel(uid, {}, "ME")
+    archive, gone = door.archive, threading.Event()
+    real = archive.workitems.purge
+
+    def purge() -> list[str]:
+        removed = real()
+        gone.set()
+        return removed
+
+    archive.workitems.purge = purge  # type: ignore[method-assign]
+    with forgetting(archive, 0.01):
+        assert gone.wait(10)
+    assert door.client.get(f"workitems/{W}", headers={"accept": JSON}).status_code == 410
+    assert door.client.get(f"workitems/{W}.2", headers={"accept": JSON}).status_code == 200
