@@ -6,7 +6,6 @@ Must not know any particular rule, nor how anything is shown.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import socket
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import suites
-from dicomproof import __version__
+from dicomproof.header import header
 from dicomproof.holdings import fill
 from dicomproof.observe_web import WebDoor
 from dicomproof.run import Result, UsageError, select
@@ -29,7 +28,7 @@ from dicomproof.until import until
 from harness.association import Evidence, Side, Tape
 from harness.behind import Behind
 from harness.clerk import Clerk
-from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
+from harness.context import DEFAULT_EDITION, Context, unknown_edition
 from harness.entity import Entity
 from harness.exchange import Exchange
 from harness.judge import Judge, Met
@@ -231,25 +230,10 @@ class _Observation:
             yield served.entity.url
 
     def _header(self, places: dict[str, str]) -> None:
-        self.clerk.header(
-            {
-                "tool": {"name": "dicomproof", "version": __version__},
-                "mode": "serve",
-                "started": datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
-                "edition": self.options.edition,
-                "policies": {name: self.judge.context.policy(name) for name in POLICIES},
-                "target": {"word": f"clients of {' and '.join(places.values())}", "base": places.get("web", "")}
-                | ({"dimse": places["dimse"]} if "dimse" in places else {}),
-                "waivers": [],
-                "seed": 0,
-                "nonce": "",
-                "examples": 0,
-                "only": self.options.only,
-                "read_only": True,
-                "command": self.options.again,
-                "catalogue": suites.load().digest(),
-            }
-        )
+        target = {"word": f"clients of {' and '.join(places.values())}", "base": places.get("web", "")}
+        target |= {"dimse": places["dimse"]} if "dimse" in places else {}
+        digest = suites.load().digest()
+        self.clerk.header(header("serve", self.judge.context, target, digest, self.options.only, self.options.again))
 
     @contextlib.contextmanager
     def _observing(self, address: str, judged: Side) -> Iterator[Tape]:

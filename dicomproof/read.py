@@ -8,7 +8,6 @@ Must not know how it is shown, nor any particular rule.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shlex
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import suites
-from dicomproof import __version__, bounds
+from dicomproof import bounds
+from dicomproof.header import header
 from dicomproof.run import Result, UsageError, select
 from harness.captures import Capture
 from harness.clock import Deadline
-from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
+from harness.context import DEFAULT_EDITION, Context, unknown_edition
 from harness.exchange import Ask, Exchange
 from harness.files import CAPTURE, Found, Taken, Unread, Walk, parts, shown, take
 from harness.judge import Judge, Met
@@ -145,22 +145,9 @@ class _Reading:
         return self._end(reason, said)
 
     def _header(self) -> None:
-        self.record.run(
-            tool={"name": "dicomproof", "version": __version__},
-            mode="read",
-            started=datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
-            edition=self.edition,
-            policies={name: self.judge.context.policy(name) for name in POLICIES},
-            target={"word": " ".join(shown(str(p)) for p in self.paths), "base": self.options.base},
-            waivers=[],
-            seed=0,
-            nonce="",
-            examples=0,
-            only=self.options.only,
-            read_only=True,
-            command=self.options.command,
-            catalogue=self.catalogue.digest(),
-        )
+        target = {"word": " ".join(shown(str(p)) for p in self.paths), "base": self.options.base}
+        digest = self.catalogue.digest()
+        self.record.run(**header("read", self.judge.context, target, digest, self.options.only, self.options.command))
 
     def _taken(self) -> Iterator[Taken | Unread]:
         """Everything that the walk meets, in its order; files are fetched ahead, a few at a time."""

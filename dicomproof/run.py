@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import suites
-from dicomproof import __version__
+from dicomproof.header import header, now
 from dicomproof.reach import Unreachable
 from dicomproof.sims import doors_of, stand_up
 from dicomproof.voices import CALLING, GIVING, Voice, Voices
 from harness.apart import Lost, apart
 from harness.blobs import Blobs
 from harness.clerk import Clerk, Desk
-from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
+from harness.context import DEFAULT_EDITION, Context, unknown_edition
 from harness.entity import Entity
 from harness.judge import Judge
 from harness.make.corpus import corpus
@@ -84,7 +84,7 @@ def check(target: Target, options: Options, events: Events | None = None) -> Res
     edition = options.edition or target.edition or DEFAULT_EDITION
     if why := unknown_edition(edition):
         raise UsageError(why)
-    started = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    started = now()
     make = partial(made_desk, target, replace(options, out=options.out.absolute()), edition, started.date())
     with contextlib.ExitStack() as stack:
         blobs = Blobs(options.out.absolute() / BLOBS)
@@ -221,22 +221,13 @@ class _Run:
 
     def _header(self) -> dict[str, Any]:
         context = Context(edition=self.edition, policies=dict(self.target.policies))
-        return {
-            "tool": {"name": "dicomproof", "version": __version__},
-            "mode": "ask",
-            "started": self.started.isoformat(),
-            "edition": self.edition,
-            "policies": {name: context.policy(name) for name in POLICIES},
-            "target": {**self.target.to_json(), **self.voices.addresses()},
-            "waivers": [w.to_json() for w in self.target.waivers],
-            "seed": self.options.seed,
-            "nonce": self.nonce,
-            "examples": self.options.examples,
-            "only": self.options.only,
-            "read_only": self.read_only,
-            "command": self.options.command,
-            "catalogue": self.catalogue.digest(),
-        }
+        target = {**self.target.to_json(), **self.voices.addresses()}
+        options, digest = self.options, self.catalogue.digest()
+        return header(
+            "ask", context, target, digest, options.only, options.command, self.started,
+            waivers=[w.to_json() for w in self.target.waivers], seed=options.seed, nonce=self.nonce,
+            examples=options.examples, read_only=self.read_only,
+        )  # fmt: skip
 
     def _probes(self) -> None:
         """Recognise the target, give it data or find some, then provoke everything the rules need."""

@@ -8,7 +8,6 @@ Must not know any particular rule, nor how anything is shown.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import socket
 import ssl
@@ -22,7 +21,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import suites
-from dicomproof import __version__
+from dicomproof.header import header
 from dicomproof.run import Result, UsageError, select
 from dicomproof.simulate import address
 from dicomproof.until import until
@@ -31,7 +30,7 @@ from harness.association import Association, Evidence
 from harness.behind import Behind
 from harness.blobs import Blobs
 from harness.clerk import Clerk, Desk
-from harness.context import DEFAULT_EDITION, POLICIES, Context, unknown_edition
+from harness.context import DEFAULT_EDITION, Context, unknown_edition
 from harness.entity import Entity
 from harness.exchange import Exchange
 from harness.judge import Judge, Met
@@ -240,23 +239,9 @@ class _Watching:
         context = Context(edition=self.options.edition)
         dimse = self.options.dimse
         servers = [self.options.web] * bool(self.options.web) + ([dimse.url] if dimse else [])
-        line = {
-            "tool": {"name": "dicomproof", "version": __version__},
-            "mode": "watch",
-            "started": datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat(),
-            "edition": self.options.edition,
-            "policies": {name: context.policy(name) for name in POLICIES},
-            "target": {"word": f"{' and '.join(servers)} and who asks there", "base": self.options.web}
-            | ({"dimse": dimse.url} if dimse else {}),
-            "waivers": [],
-            "seed": 0,
-            "nonce": "",
-            "examples": 0,
-            "only": self.options.only,
-            "read_only": True,
-            "command": self.options.again,
-            "catalogue": suites.load().digest(),
-        }
+        target = {"word": f"{' and '.join(servers)} and who asks there", "base": self.options.web}
+        target |= {"dimse": dimse.url} if dimse else {}
+        line = header("watch", context, target, suites.load().digest(), self.options.only, self.options.again)
         self.behind.do(lambda: self.desk.header(line))
 
     def _until_over(self, places: dict[str, str]) -> str:
