@@ -190,7 +190,7 @@ def test_help_and_version(dicomproof: Run) -> None:
 
 def test_lists(dicomproof: Run) -> None:
     assert "http.content-type-with-payload" in dicomproof("rules", "PS3.18 8.4.2")[1]
-    assert "PS3.18-11.1.2-1" in dicomproof("rules", "--gaps", "PS3.18 11")[1]
+    assert "PS3.18-10.4.3.3.7-1" in dicomproof("rules", "--gaps", "PS3.18 10.4")[1]
     assert "forgets_content_type" in dicomproof("mutants", "http.content-type-with-payload*")[1]
     assert "M-MP-01" in dicomproof("mutants", "--defects")[1]
 
