@@ -138,7 +138,9 @@ def select(catalogue: Catalogue, only: str, about: Collection[str] = ("web",)) -
 
     `about`: the first words of the kinds that can occur in the run: "web", "dimse", "doors", or "file" for files.
     """
-    possible = [r for r in catalogue.rules.values() if any(w.split(".")[0] in about for w in r.on.split("|"))]
+    # a notification connection is opened and judged at the web door
+    words = {*about, "socket"} if "web" in about else set(about)
+    possible = [r for r in catalogue.rules.values() if any(w.split(".")[0] in words for w in r.on.split("|"))]
     wanted = {r.id for r in catalogue.select(only)}
     chosen = [r for r in possible if r.id in wanted]
     if not chosen:

@@ -124,6 +124,10 @@ def view(reckon: Callable[[Subject], View]) -> Callable[[Subject], View]:
     return once
 
 
+def _encoded(part: Part) -> bool:
+    return (part.get("content-transfer-encoding") or "").strip().lower() in ("base64", "quoted-printable")
+
+
 class _Message:
     """What questions and answers have in common: header fields and a body, read strictly once."""
 
@@ -174,7 +178,10 @@ class _Message:
         """The PS3.10 files in the body, in order: each part, or the whole, whose type is application/dicom."""
         if self.type == "application/dicom" and self.body.size and not self.ranged:
             return (part10.read(self.payload),)
-        return tuple(part10.read(p.content) for p in self.parts if p.media.type == "application/dicom")
+        # in a package of SOAP a part may have a coding, which who reads the package undoes (RFC 2045 6)
+        coded = self.media.root == XOP
+        found = (p for p in self.parts if p.media.type == "application/dicom")
+        return tuple(part10.read(p.content) for p in found if not (coded and _encoded(p)))
 
     @cached_property
     def documents(self) -> tuple[native_xml.Reading, ...]:

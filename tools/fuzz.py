@@ -60,6 +60,7 @@ from harness.wire import (  # noqa: E402
     native_xml,
     part10,
     pdu,
+    soap,
     uri,
 )
 from tools.inputs import mutated, seeds  # noqa: E402
@@ -129,6 +130,17 @@ def read_dimse(data: bytes) -> None:
     for message in (*assembly.messages, *assembly.unfinished):
         message.dataset("1.2.840.10008.1.2")
         str((message.name, message.sop_class, message.id, message.responded, message.status))
+
+
+def read_soap(data: bytes) -> None:
+    """As a package whose boundary is in its first line, and as a plain envelope."""
+    body, boundary = Body.of(data), data.split(b"\n")[0].strip(b"\r-").decode("latin-1")
+    package = f'multipart/related; type="{soap.XOP}"; start-info="{soap.SOAP}"; start="<root@a.b>"; boundary=x'
+    for type_, parts in ((package, multipart.read(body, boundary)), (f'{soap.SOAP}; action="urn:a"', None)):
+        reading = soap.read(media.read_content_type([type_]), body, parts)
+        str((reading.action, reading.message_id, reading.element, reading.fault))
+        for element in reading.content.iter() if reading.content is not None else ():
+            reading.binary(element)
 
 
 ECHO, CT = "1.2.840.10008.1.1", "1.2.840.10008.5.1.4.1.1.2"
@@ -229,6 +241,7 @@ READERS: dict[str, Callable[[bytes], None]] = {
     "part10": read_part10,
     "uri": read_uri,
     "coding": read_coding,
+    "soap": read_soap,
     "dimse": read_dimse,
     "machine": read_machine,
 }

@@ -86,6 +86,27 @@ def _multipart() -> list[bytes]:
     ]
 
 
+_ENVELOPE = (
+    b'<?xml version="1.0"?><e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" '
+    b'xmlns:a="http://www.w3.org/2005/08/addressing" xmlns:x="http://www.w3.org/2004/08/xop/include">'
+    b'<e:Header><a:Action e:mustUnderstand="1">urn:a</a:Action><a:MessageID>urn:uuid:1</a:MessageID></e:Header>'
+    b"<e:Body>%s</e:Body></e:Envelope>"
+)
+_FAULT = (
+    b"<e:Fault><e:Code><e:Value>e:Sender</e:Value><e:Subcode><e:Value>a:InvalidAddress</e:Value></e:Subcode></e:Code>"
+    b'<e:Reason><e:Text xml:lang="en">no</e:Text></e:Reason></e:Fault>'
+)
+_INCLUDED = b'<d xmlns="urn:d"><b><x:Include href="cid:one%40a.b"/></b><b>RElDTQ==</b></d>'
+
+
+def _soap() -> list[bytes]:
+    """Plain envelopes, and a package of which the first line tells the boundary."""
+    included = _ENVELOPE.replace(b"%s", _INCLUDED)
+    head = b'--b\r\nContent-Type: application/xop+xml; type="application/soap+xml"\r\nContent-ID: <root@a.b>\r\n\r\n'
+    part = b"\r\n--b\r\nContent-ID: <one@a.b>\r\nContent-Transfer-Encoding: base64\r\n\r\nRElDTQ==\r\n--b--"
+    return [_ENVELOPE.replace(b"%s", _FAULT), included, head + included + part]
+
+
 _TYPES = (
     b'multipart/related; type="application/dicom"; boundary=b',
     b'application/dicom+json; charset="utf-8"; q=0.5',
@@ -157,6 +178,7 @@ def seeds(reader: str) -> tuple[bytes, ...]:
     made: dict[str, Callable[[], Sequence[bytes]]] = {
         "media": lambda: _TYPES,
         "multipart": _multipart,
+        "soap": _soap,
         "json": _json,
         "xml": _xml,
         "part10": _files,

@@ -100,6 +100,8 @@ def _made(kind: str, words: tuple[str, ...], number: int) -> Dataset:
     made = Dataset()
     fill(made, SpecificCharacterSet="ISO_IR 192", SOPClassUID=sop_class, SOPInstanceUID=scene.uid(kind))
     build(made, scene)
+    # who stores it keeps private attributes too (PS3.4 GG.4.2)
+    made.private_block(0x0071, "DICOMPROOF", create=True).add_new(0x01, "LO", scene.label)
     return correct_ambiguous_vr(made, True)
 
 

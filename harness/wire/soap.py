@@ -26,16 +26,18 @@ CODES: dict[str, str] = {
     "soap.media-type": "A SOAP 1.2 message is application/soap+xml or an XOP package (SOAP 1.2 Part 2 7.1.4; MTOM 3).",
     "soap.syntax": "The octets are one well-formed XML document (SOAP 1.2 Part 1 5).",
     "soap.doctype": "A SOAP message has no document type declaration (SOAP 1.2 Part 1 5).",
+    "soap.instruction": "A SOAP message has no processing instruction (SOAP 1.2 Part 1 5).",
     "soap.too-large": "An envelope stays within our bounds.",
     "soap.envelope": "The root is Envelope in the namespace of SOAP 1.2 (SOAP 1.2 Part 1 5.1).",
     "soap.children": "An Envelope has a Header or none, then one Body, and nothing else (SOAP 1.2 Part 1 5.1).",
     "soap.header-name": "A header block has a namespace (SOAP 1.2 Part 1 5.2.1).",
     "soap.boolean": "mustUnderstand is true, false, 1 or 0 (SOAP 1.2 Part 1 5.2.3).",
     "soap.one-child": "The Body has one element (WS-I Basic Profile 2.0, document-literal binding).",
-    "soap.fault": "A Fault has a Code of the five and a Reason with a Text (SOAP 1.2 Part 1 5.4).",
+    "soap.fault": "A Fault has a Code of the five and a Reason with a Text of a language (SOAP 1.2 Part 1 5.4).",
     "soap.action-parameter": "The action parameter of the media type is the wsa:Action (WS-Addressing 1.0 SOAP 4.2).",
     "wsa.namespace": "Addressing headers are those of WS-Addressing 1.0 (WS-Addressing 1.0 Core 1.2).",
     "wsa.action": "A message has one wsa:Action, which has a value (WS-Addressing 1.0 Core 3.2; SOAP 3.2).",
+    "wsa.message-id": "MessageID is an absolute IRI (WS-Addressing 1.0 Core 3.2).",
     "wsa.repeated": "To, ReplyTo, FaultTo and MessageID stand once (WS-Addressing 1.0 SOAP 3.2).",
     "xop.root": "The start parameter names a part, and there is a root part at all (RFC 2387 3.2; XOP 1.0 4.1).",
     "xop.root-type": "The root part is application/xop+xml with the type of the SOAP message (XOP 1.0 4.1, 5).",
@@ -55,12 +57,14 @@ ENVELOPE_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
 INCLUDE = "{http://www.w3.org/2004/08/xop/include}Include"
 SOAP, XOP = "application/soap+xml", "application/xop+xml"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 FAULTS = ("DataEncodingUnknown", "MustUnderstand", "Receiver", "Sender", "VersionMismatch")
 
 LARGEST = 64 << 20  # octets of an envelope
 MOST_TAGS = 1_000_000
 _OLD_ADDRESSING = "http://schemas.xmlsoap.org/ws/"  # drafts of WS-Addressing, which are other languages
 _ONCE = ("To", "ReplyTo", "FaultTo", "MessageID")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _ID = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
 _IDENTITY = ("", "binary", "8bit", "7bit")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}\Z")
@@ -253,7 +257,7 @@ def _parsed(payload: Body, flaws: Flaws) -> Any:
         flaws.add("soap.doctype", "octet 0", "<!DOCTYPE", "no document type declaration")
         return None
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
     )
     try:
         root = etree.fromstring(octets, parser)
@@ -266,7 +270,17 @@ def _parsed(payload: Body, flaws: Flaws) -> Any:
     if root.getroottree().docinfo.internalDTD is not None:
         flaws.add("soap.doctype", "octet 0", "<!DOCTYPE", "no document type declaration")
         return None
+    _without_instructions(root, flaws)
     return root
+
+
+def _without_instructions(root: Any, flaws: Flaws) -> None:
+    """Processing instructions are told, and then nobody sees them."""
+    around = [*root.itersiblings(preceding=True), *root.itersiblings()]
+    found = next((e for e in (*around, *root.iter(etree.ProcessingInstruction)) if e.tag is etree.PI), None)
+    if found is not None:
+        flaws.add("soap.instruction", f"line {found.sourceline}", f"<?{found.target}?>"[:80], "none")
+        etree.strip_tags(root, etree.ProcessingInstruction)
 
 
 def _split(tag: Any) -> tuple[str, str]:
@@ -305,6 +319,9 @@ def _addressed(blocks: tuple[Block, ...], flaws: Flaws) -> None:
     if len(actions) != 1 or not actions[0].text:
         got = f"{len(actions)} of them" if len(actions) != 1 else "an empty one"
         flaws.add("wsa.action", "/Envelope/Header/Action", got, "one wsa:Action with a value")
+    for block in blocks:
+        if block.name == f"{{{ADDRESSING}}}MessageID" and not _ABSOLUTE.fullmatch(block.text):
+            flaws.add("wsa.message-id", "/Envelope/Header/MessageID", block.text[:120] or "nothing", "an absolute IRI")
     for name in _ONCE:
         if names.count(f"{{{ADDRESSING}}}{name}") > 1:
             flaws.add("wsa.repeated", f"/Envelope/Header/{name}", "several", "one at most")
@@ -343,12 +360,14 @@ def _fault(fault: Any, flaws: Flaws) -> Fault:
 
     at, code = text("Code/Value")
     namespace, name = _qualified(at, code)
-    reason = text("Reason/Text")[1]
+    worded, reason = text("Reason/Text")
     if namespace != ENVELOPE or name not in FAULTS:
         flaws.add("soap.fault", "Fault/Code/Value", code[:80] or "none", "one of " + ", ".join(FAULTS))
         name = ""
     if not reason:
         flaws.add("soap.fault", "Fault/Reason/Text", "none", "a text")
+    elif not worded.get(_LANGUAGE, "").strip():
+        flaws.add("soap.fault", "Fault/Reason/Text", "no xml:lang", "a language")
     sub = _qualified(*text("Code/Subcode/Value"))
     return Fault(name, f"{{{sub[0]}}}{sub[1]}" if sub[1] else "", reason)
 

@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 AFFECTED, TYPE = "00001000", "00001002"
 STATE_REPORT, CANCEL_REQUESTED, PROGRESS, STATUS, ASSIGNED = 1, 2, 3, 4, 5
@@ -69,7 +71,7 @@ class Listening:
             close_timeout=1.0,
             max_size=LARGEST,
             user_agent_header=self._name,
-            origin=None,
+            origin=Origin(f"http{'s' * self._url.startswith('wss')}://{urlsplit(self._url).netloc}"),
             proxy=None,
         ) as connection:
             with self._lock:

@@ -134,8 +134,10 @@ def _walk(item: Attributes, nodes: Mapping[str, Node], creating: bool, path: str
         elif type == "1" and not valued(item, tag):
             yield MISSING_VALUE, here
         else:
+            # under another VR than SQ there are values that are no items; `valid` refuses them
             for inner in item.get(tag, {}).get("Value", ()) if node.inner else ():
-                yield from _walk(inner or {}, node.inner, creating, f"{here}.")
+                if inner is None or isinstance(inner, Mapping):
+                    yield from _walk(inner or {}, node.inner, creating, f"{here}.")
     yield from _conditional(item, nodes, path)
 
 

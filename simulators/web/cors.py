@@ -16,7 +16,8 @@ from simulators.web.call import Call, Reply
 _EVERYBODY = (b"access-control-allow-origin", b"*")
 _EXPOSED = (
     b"access-control-expose-headers",
-    b"accept-ranges, content-encoding, content-location, content-range, etag, last-modified, location, warning",
+    b"accept-ranges, content-encoding, content-location, content-range, etag, last-modified, location, "
+    b"retry-after, warning",
 )
 AGE = 600  # seconds that a browser may remember the answer to a preflight
 

@@ -36,6 +36,7 @@ PATIENCE = 60.0  # seconds that a request may take to come
 
 _E, _A = f"{{{ENVELOPE}}}", f"{{{ADDRESSING}}}"
 _ANONYMOUS = (f"{ADDRESSING}/anonymous", "")
+_ONCE = ("MessageID", "ReplyTo", "FaultTo", "To")
 _FOR_US = (None, f"{ENVELOPE}/role/next", f"{ENVELOPE}/role/ultimateReceiver")
 _PREFIXES: Any = {"env": ENVELOPE, "wsa": ADDRESSING}
 _STATUS = {"Sender": 400}  # every other fault is 500 (SOAP 1.2 Part 2 Table 20)
@@ -206,6 +207,9 @@ def _envelope(root: etree._Element, form: media.MediaType) -> Envelope:
         raise Fault("Sender", "The action of the media type and wsa:Action differ.", "InvalidAddressingHeader")
     if not _text(root.find(f"{_E}Header/{_A}MessageID")):
         raise Fault("Sender", "A request has a wsa:MessageID header.", "MessageAddressingHeaderRequired")
+    for name in _ONCE:
+        if len(root.findall(f"{_E}Header/{_A}{name}")) > 1:
+            raise Fault("Sender", f"wsa:{name} stands once (WS-Addressing 1.0 SOAP 3.2).", "InvalidAddressingHeader")
     for name in ("ReplyTo", "FaultTo"):
         if _text(root.find(f"{_E}Header/{_A}{name}/{_A}Address")) not in _ANONYMOUS:
             raise Fault("Sender", f"{name} is the anonymous address here.", "OnlyAnonymousAddressSupported")

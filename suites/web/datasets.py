@@ -64,6 +64,13 @@ def text(dataset: DataSet, tag: str) -> str:
     return "" if not found or found[0] is None or isinstance(found[0], Mapping) else str(found[0]).strip(" \0")
 
 
+def spoken_in(answer: Answer, form: str) -> bool:
+    """Whether the payload is in one of the forms "json", "xml", "multipart-json" and "multipart-xml"."""
+    several = answer.type == "multipart/related"
+    kind = answer.media.parameters.get("type", "").lower() if several else answer.type
+    return several == form.startswith("multipart") and kind == (XML if form.endswith("xml") else JSON)
+
+
 # --- for mutants ----------------------------------------------------------------------------------------------------
 
 

@@ -301,6 +301,9 @@ STRANGE = '<x:y xmlns:x="urn:x" env:mustUnderstand="1"/>'
 FAULTS = [
     (RIGHT.but(headers=STRANGE), 500, "MustUnderstand"),
     (RIGHT.but(headers=STRANGE.replace('"1"', '"0"')), 200, ""),
+    (RIGHT.but(headers="<wsa:To>urn:a</wsa:To><wsa:To>urn:b</wsa:To>"), 400, "Sender"),
+    (RIGHT.but(headers="<wsa:MessageID>urn:a</wsa:MessageID>"), 400, "Sender"),
+    (RIGHT.but(prolog="<?xml-stylesheet href='a'?><!-- b -->", headers="<!-- c -->"), 200, ""),
     (RIGHT.but(envelope=soap.ENVELOPE_11), 500, "VersionMismatch"),
     (RIGHT.but(prolog="<!DOCTYPE a [<!ENTITY b 'c'>]>"), 400, "Sender"),
     (RIGHT.but(prolog="<!DOCTYPE a SYSTEM 'file:///etc/passwd'>"), 400, "Sender"),

@@ -150,7 +150,10 @@ WRONG: dict[str, list[Ask]] = {
         but_body(changes_state(IN_PROGRESS), json.dumps([making.change(IN_PROGRESS, KEY)] * 2).encode()),
     ],
     "client.workitem-without-command": [of_item(x00001000=ITEM)],
+    "client.workitem-enumerated-values": [
+        of_item(x00741200="ROUTINE"), of_item(x00404041="ready"), updates(making.attributes(x00741200="STAT"))],
     "client.workitem-uid-told": [
+        sent("POST", f"workitems?{ITEM}&{OTHER}", making.workitem("a", "b")),
         sent("POST", f"workitems?{OTHER}", making.workitem("a", "b", x00080018=ITEM)),
         sent("POST", "workitems", making.workitem("a", "b", x00080018="not a UID")),
     ],
@@ -226,6 +229,10 @@ WARNED: dict[str, list[Ask]] = {
         retrieves().but(headers=Headers.of([("Host", "pacs.example"), ("Accept", "application/json")]))],
     "client.notification-handshake": [opens(1).ask.but(headers=opens(1).ask.headers.but("origin", None))],
     "client.targets-as-the-templates": [sent("GET", "workitem/1.2.3"), sent("GET", "workitems/")],
+    "client.methods-as-the-templates": [
+        sent("POST", f"workitems/{ITEM}/state", making.change(IN_PROGRESS, KEY)), sent("DELETE", f"workitems/{ITEM}"),
+        sent("PUT", f"workitems/{WORKLIST}/subscribers/DESK"), sent("GET", f"workitems/{ITEM}/cancelrequest"),
+        sent("DELETE", f"commitment-requests/{KEY}")],
 }  # fmt: skip
 
 
@@ -362,6 +369,18 @@ def test_what_is_said_that_answers_no_event_is_a_warning() -> None:
     assert reds(whole(*listening, event(2), said(2, answer))) == {"client.says-nothing-to-events": True}
     assert reds(whole(*listening, event(2), said(2, "ping"))) == {"client.says-nothing-to-events": False}
     assert reds(whole(*listening, said(2, answer), event(2))) == {"client.says-nothing-to-events": False}
+
+
+def test_a_transaction_uid_of_a_refused_claim_may_be_used_again() -> None:
+    found = whole((changes_state(IN_PROGRESS), CONFLICT), (changes_state(IN_PROGRESS, KEY, OTHER), OK),
+                  (changes_state(IN_PROGRESS, KEY, SECOND), OK))  # fmt: skip
+    assert [f.warn for f in found["client.transaction-uid-for-each-claim"]] == [True, False]
+
+
+def test_who_refuses_what_is_no_event_is_not_blamed() -> None:
+    bad = event(2).but(answer=event(2).answer.but(body=b"no JSON"))
+    found = whole(*conversation((subscribes(), subscribed()), opens(2), bad, ends(2, "user-agent", 1007)))
+    assert "client.accepts-all-attributes" not in found
 
 
 def test_who_ends_a_connection_in_order_has_accepted_what_came() -> None:

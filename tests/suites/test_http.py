@@ -220,6 +220,12 @@ def test_warnings_that_fail(value: str) -> None:
     assert fails("http.warning-syntax", exchange(answer(200, b"[]", JSON, fields=[("Warning", value)])))
 
 
+def test_a_warning_as_the_examples_write_it_is_no_failure() -> None:
+    shown = exchange(answer(200, b"[]", JSON, fields=[("Warning", "A700 <service>: Out of memory")]))
+    assert not passes("http.warning-syntax", shown)
+    assert not fails("http.warning-syntax", shown)
+
+
 def test_urls_that_lead_elsewhere() -> None:
     inner = {"00081190": {"vr": "UR", "Value": ["http://inner/dicomweb/studies/1.2"]}}
     assert said("http.urls-name-the-host-asked", exchange(listed(row(**inner)), ask("studies")))

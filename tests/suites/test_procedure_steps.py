@@ -124,6 +124,20 @@ def test_a_step_is_retrieved_as_it_was_told() -> None:
     assert red(*changed, journey=LIFE) == {"performed-steps.retrieved-as-told": "fail"}
 
 
+def test_what_was_told_is_missed_where_all_is_asked_for() -> None:
+    lost = {tag: attribute for tag, attribute in CREATED.items() if tag != "00400253"}
+    for query, outcome in (("?includefield=all", "fail"), ("", "warn")):
+        life = (create(told(201)), retrieve(told(200, lost), query))
+        assert red(*life, journey=LIFE) == {"performed-steps.retrieved-as-told": outcome}
+
+
+@pytest.mark.parametrize(("where", "outcome"), [("9.9", {"performed-steps.created": "warn"}), ("", {})])
+def test_where_a_step_is_created(where: str, outcome: dict[str, str]) -> None:
+    taken = told(201)
+    located = taken.headers.but("location", f"http://else.example/{where or PERFORMED}")
+    assert red(create(taken.but(headers=located))) == outcome
+
+
 def test_what_was_refused_is_not_expected() -> None:
     life = [create(told(201)), update(told(409), wrong="final"), retrieve(told(200, CREATED))]
     assert red(*life, journey=LIFE) == {}
@@ -261,3 +275,12 @@ def test_no_payload_breaks_the_reading(body: bytes) -> None:
     for path, method in ((PERFORMED, "POST"), (f"{PERFORMED}?update", "POST"), (PERFORMED, "GET"), (SCHEDULED, "GET")):
         asked = Ask(method, f"/dicomweb/{path}", BASE, fields, Body.of(body) if method == "POST" else Body.of(b""))
         red(Exchange(1, asked, answer, judged=sides, facts={"named": ["PatientID"], "due": ["x"]}))
+
+
+@pytest.mark.parametrize(("key", "outcome"), [
+    ("Modality=CT", {"client.scheduled-keys": "warn"}),
+    ("ScheduledProcedureStepSequence.Modality=CT", {}),
+    ("PatientName=A*&00080050=A1", {}),
+])  # fmt: skip
+def test_keys_of_the_step_lie_in_its_sequence(key: str, outcome: dict[str, str]) -> None:
+    assert red(Exchange(1, ask(f"{SCHEDULED}?{key}"), told(204)), client=True) == outcome

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,66 @@ def test_base64_in_the_envelope_is_a_warning_to_who_asks_without_a_package() -> 
     inline = swapped(include, b"AAAA")
     assert met(exchange("rad69-request", "rad69-partial", inline))["wado-ws.documents-are-parts"] is True
     assert met(exchange("rad69-plain-request", "rad69-partial", inline))["wado-ws.documents-are-parts"] is False
+
+
+def _base64_part(octets: bytes) -> bytes:
+    """The first document coded in base64, which its part says."""
+    coded = base64.encodebytes(file(1)).replace(b"\n", b"\r\n")
+    head, mark, rest = octets.partition(b"\r\n\r\n" + file(1))
+    assert mark
+    before, _, after = head.rpartition(b"binary")
+    return before + b"base64" + after + b"\r\n\r\n" + coded + rest
+
+
+def test_a_part_may_be_coded_in_base64() -> None:
+    x = exchange("rad69-request", "rad69-partial", _base64_part)
+    assert met(x) == {}
+    assert x.answer.files == ()  # rules on files of other services do not take the code for the file
+
+
+def test_a_media_type_after_its_document_is_a_warning() -> None:
+    """6.4.1.2.1 tells them in that order, the schema that it imports in the other."""
+
+    element, end = b"<ns4:mimeType>application/dicom</ns4:mimeType>", b"</ns4:Document>"
+
+    def turned(octets: bytes) -> bytes:
+        assert octets.count(element) == octets.count(end) == 1
+        return octets.replace(element, b"").replace(end, end + element)
+
+    assert met(exchange("rad69-request", "rad69-partial", turned)) == {"wado-ws.answer-is-built": False}
+
+
+def test_results_may_be_parts_or_base64_and_their_order_counts_there_too() -> None:
+    names = {f'/NativeDicomModel/DicomAttribute[@tag="{t}"]': k for t, k in
+             (("00100010", "PatientName"), ("00104000", ""))}  # fmt: skip
+    facts = {"keywords": names}
+
+    def coded(octets: bytes) -> bytes:
+        head, _, rest = octets.partition(b"<w:XPathResponse>")
+        result, _, tail = rest.partition(b"</w:XPathResponse>")
+        return head + b"<w:XPathResponse>" + base64.b64encode(result) + b"</w:XPathResponse>" + tail
+
+    def turned(octets: bytes) -> bytes:
+        head, mark, rest = coded(octets).partition(b"<w:XPathResponse>")
+        result, _, tail = rest.partition(b"<w:XPathResponse/>")
+        return head + b"<w:XPathResponse/>" + mark + result + tail
+
+    assert met(exchange("metadata-request", "metadata-response", coded, facts=facts)) == {}
+    assert met(exchange("metadata-request", "metadata-response", turned, facts=facts))["wado-ws.results-in-order"]
+
+
+def test_soap_11_may_be_refused_in_soap_11() -> None:
+    x = exchange("rad69-plain-request", "fault", facts={"wrong": "version"})
+    fault = b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault/></s:Body></s:Envelope>'
+    told = x.answer.but(status=500, type="text/xml", body=fault)
+    assert "wado-ws.wrong-is-refused" not in met(x.but(answer=told))
+    assert "wado-ws.wrong-is-refused" in met(x.but(answer=told.but(body=b"oops")))
+
+
+def test_what_tells_of_documents_is_no_error_of_http() -> None:
+    x = exchange("rad69-request", "rad69-partial")
+    assert met(x.but(answer=x.answer.but(status=404))) == {"wado-ws.answer-status": True}
+    assert met(x.but(answer=x.answer.but(status=203))).get("wado-ws.answer-status") is False
 
 
 def test_results_of_xpaths_are_counted() -> None:

@@ -242,7 +242,10 @@ def test_the_handshake(x: Exchange, right: bool) -> None:
 
 def test_a_url_at_which_nobody_listens() -> None:
     assert judged("notification.opens", journey(KIND, [created(W), subscribed(W), opening(404)]))
-    assert judged("notification.opens", journey(KIND, [created(W), subscribed(W), opening(403)])) == []
+    for status in (403, 307):  # who wants to know who is there, or leads elsewhere, is told of and not condemned
+        found = judged("notification.opens", journey(KIND, [created(W), subscribed(W), opening(status)]))
+        assert found
+        assert all(f.warn for f in found)
     assert judged("notification.opens", journey(KIND, [created(W), subscribed(W, status=403), opening(404)])) is None
 
 
@@ -267,3 +270,38 @@ def test_a_report_that_nobody_asked_for_is_a_warning_and_an_echo_is_not() -> Non
     chatty = watched(*claimed, updated(W, x00741200="HIGH"), report(W, IN_PROGRESS))
     assert red(chatty) == set()
     assert [rule for rule, _ in findings(chatty)] == ["event.told-once"]
+
+
+def test_progress_that_was_told_before_it_was_asked_for_is_a_report_of_its_own() -> None:
+    first, half = (making.progress(percent, "so far")["00741002"]["Value"] for percent in ("0", "50"))
+    begun = [state(W, IN_PROGRESS), report(W, IN_PROGRESS), event(3, W, x00741002=first)]
+    assert findings(watched(*begun, updated(W, x00741002=half), event(3, W, x00741002=half))) == []
+    assert "event.progress" in red(watched(*begun, updated(W, x00741002=half)))
+    assert "event.progress" in red(watched(updated(W, x00741002=half), event(3, W, x00741002=first)))
+
+
+def test_performers_in_the_sequence_alone_are_a_warning() -> None:
+    performers = [making.performer("ANNA")]
+    assigned = updated(W, x00404034=performers)
+    flat = event(5, W, x00404009=[code("ANNA")], x00404036="Proof Hospital")
+    assert findings(watched(assigned, flat)) == []
+    folded = findings(watched(assigned, event(5, W, x00404034=performers)))
+    assert {rule for rule, _ in folded} == {"event.assigned"}
+    assert all(f.warn for _, f in folded)
+    assert red(watched(assigned, event(5, W, x00404034=[making.performer("OTTO")]))) == {"event.assigned"}
+
+
+@pytest.mark.parametrize("uid", [W, NEW])
+def test_two_listeners_hear_of_their_own_workitems(uid: str) -> None:
+    other = opening().but(facts={"title": "OTHER"})
+    begin = [created(W), subscribed(W), opening(), created(NEW), subscribed(NEW, title="OTHER"), other]
+    said = report(uid, IN_PROGRESS).but(facts={"frame": {"opcode": 1}, "flaws": [], "connection": 6})
+    j = journey(KIND, [*begin, state(uid, IN_PROGRESS), said])
+    assert bool(judged("event.to-subscribers-only", j)) is (uid == W)
+
+
+def test_a_server_that_breaks_over_subscribers_has_the_service() -> None:
+    kind = "web.workitems.subscriptions"
+    broken, declining = (subscribed(W, status=status).but(step="one") for status in (500, 501))
+    assert judged("subscription.created", journey(kind, [created(W), broken]))
+    assert judged("subscription.created", journey(kind, [created(W), declining])) is None

@@ -91,6 +91,7 @@ def test_a_right_product_is_left_alone(refusal: int) -> None:
     [
         ("tells the lock", "workitem.transaction-uid-stays-secret"),
         ("takes any lock", "workitem.owner-alone-ends"),
+        ("claims without a lock", "workitem.claim-has-transaction-uid"),
         ("completes what is not done", "workitem.final-state-requirements"),
         ("cancels for the owner", "workitem.cancel-in-progress"),
     ],
@@ -268,3 +269,37 @@ def test_a_server_may_give_uids_of_its_own() -> None:
     p.get(OTHER)
     assert red(p.journey()) == set()
     assert [m.item.state for m in story.moments(p.journey())] == ["", SCHEDULED, SCHEDULED, IN_PROGRESS]
+
+
+@pytest.mark.parametrize("gone", [404, 410])
+def test_what_is_over_may_be_kept_from_retrieval_and_still_be_known(gone: int) -> None:
+    p = lived()
+    for _ in range(2):
+        x = p.get(W)
+        p.said[-1] = x.but(answer=x.answer.but(status=gone, body=b""))
+    p.create(W)
+    assert p.said[-1].answer.status == 409
+    assert red(p.journey()) == set()
+
+
+def test_an_update_that_comes_back_is_no_status_report() -> None:
+    p = Product()
+    p.create(W)
+    given = making.attributes(x00741200="HIGH")
+    x = p.update(W, given, "")
+    assert judged("workitem.step-answers-briefly", x) == []
+    echo = x.but(answer=x.answer.but(body=making.as_json(given), type="application/dicom+json"))
+    assert judged("workitem.step-answers-briefly", echo)
+
+
+@pytest.mark.parametrize(("said", "fine"), [
+    ("299 svc: The Transaction UID is missing.", True),
+    ('299 svc "The Transaction UID is missing."', True),
+    ('110 cache "stale", 299 svc: The Transaction UID is missing.', True),
+    ("299: The Transaction UID is missing.", True),
+    ("199 svc: The Transaction UID is missing.", False),
+    ("The Transaction UID is missing.", False),
+])  # fmt: skip
+def test_the_code_of_a_warning(said: str, fine: bool) -> None:
+    x = exchange("PUT", f"workitems/{W}/state", [making.change(IN_PROGRESS, None)], 400, Warning=said)
+    assert (judged("workitem.warning-has-its-code", x) == []) is fine

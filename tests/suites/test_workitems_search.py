@@ -145,3 +145,25 @@ def test_the_tables_are_those_of_the_text() -> None:
     assert {"00404005", "0040A370.00401001", "00404034.00404009.00080100"} <= table.matched()
     assert table.outcome("IN PROGRESS with correct UID", "SCHEDULED") == IN_PROGRESS
     assert table.subscription("AE Subscribes Globally with Lock", "not") == ("lock", True)
+
+
+@pytest.mark.parametrize(("query", "status", "outcome"), [
+    ("WorklistLabel=LIST", 400, True),
+    ("WorklistLabel=LIST&PatientID=NOBODY", 404, True),
+    ("WorklistLabel=LIST", 204, False),
+    ("WorklistLabel=LIST", 403, None),  # its own reasons
+    ("WorklistLabel=", 400, None),  # a key without a value
+    ("WorklistLabel=LIST&CommentsOnTheScheduledProcedureStep=x", 400, None),  # a key that need not be matched
+    ("WorklistLabel=LIST&fuzzymatching=true", 400, None),
+])  # fmt: skip
+def test_required_keys_are_not_refused(query: str, status: int, outcome: bool | None) -> None:
+    found = judged(
+        "workitem.search-takes-its-keys", journey(KIND, [exchange("GET", f"workitems?{query}", None, status)])
+    )
+    assert (None if found is None else bool(found)) is outcome
+
+
+def test_a_single_match_is_in_a_list_too() -> None:
+    for payload, wrong in (([ITEM], False), (ITEM, True)):
+        x = exchange("GET", "workitems?WorklistLabel=LIST", found=payload)
+        assert bool(judged("workitem.search-is-a-list", x)) is wrong

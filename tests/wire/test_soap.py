@@ -199,3 +199,34 @@ def test_no_octets_break_the_reader(octets: bytes, at: int, packaged: bool) -> N
 def test_every_code_is_explained() -> None:
     assert set(soap.CODES) >= soap.NOTES
     assert all(says.endswith(".") for says in soap.CODES.values())
+
+
+_HEAD = (
+    b'<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://www.w3.org/2005/08/addressing">'
+    b"<e:Header><a:Action>urn:a</a:Action><a:MessageID>%s</a:MessageID></e:Header><e:Body>%s</e:Body></e:Envelope>"
+)
+_REFUSED = b"<e:Fault><e:Code><e:Value>e:Sender</e:Value></e:Code><e:Reason><e:Text%s>no</e:Text></e:Reason></e:Fault>"
+
+
+def _codes(octets: bytes) -> set[str]:
+    reading = soap.read(media.read_content_type([soap.SOAP]), Body.of(octets))
+    return {flaw.code for flaw in reading.flaws.kept}
+
+
+@pytest.mark.parametrize("where", [b"<?x y?>%s", b"%s<?x y?>"])
+def test_a_processing_instruction_is_told_wherever_it_stands(where: bytes) -> None:
+    envelope = _HEAD % (b"urn:uuid:1", b"<b/>")
+    assert _codes(envelope) == set()
+    assert _codes(where % envelope) == {"soap.instruction"}
+    assert _codes(_HEAD % (b"urn:uuid:1", b"<b/><?x y?>")) == {"soap.instruction"}
+
+
+@pytest.mark.parametrize("name", [b"urn:uuid:1", b"uuid:1", b"http://a/b?c#d"])
+def test_a_message_id_is_an_absolute_iri(name: bytes) -> None:
+    assert _codes(_HEAD % (name, b"<b/>")) == set()
+    assert _codes(_HEAD % (name.rpartition(b":")[2], b"<b/>")) == {"wsa.message-id"}
+
+
+def test_the_text_of_a_fault_has_a_language() -> None:
+    assert _codes(_HEAD % (b"urn:a", _REFUSED % b' xml:lang="en"')) == set()
+    assert _codes(_HEAD % (b"urn:a", _REFUSED % b"")) == {"soap.fault"}

@@ -104,7 +104,8 @@ def fit(path: str, wanted: str, held: list[str]) -> fits.Fit:
     """Whether the values at a path meet a key, None when it is open."""
     vr = _VRS.get(path, "LO")
     if vr == "DT":  # precision, zones and ranges leave it open
-        return None if wanted != held[0] else True
+        seconds = all(len(value) == 14 and value.isdigit() for value in (wanted, held[0]))
+        return True if wanted == held[0] else False if seconds else None
     return fits.fit(vr, wanted, held)
 
 
@@ -122,6 +123,12 @@ def brings_what_is_canceled(message: Sent, asked: Sent | None) -> Sent | None:
 def brings_others_patients(message: Sent, asked: Sent | None) -> Sent | None:
     """Matches are of another patient."""
     return _rewritten(message, lambda found: setattr(found, "PatientID", "ANOTHER"))
+
+
+@matches_fit.mutant(at=MESSAGE)
+def brings_what_begins_at_another_time(message: Sent, asked: Sent | None) -> Sent | None:
+    """Matches begin at another time, whatever was asked for."""
+    return _rewritten(message, lambda found: setattr(found, "ScheduledProcedureStepStartDateTime", "20230101000000"))
 
 
 @view

@@ -46,7 +46,7 @@ def _lived(agent: Agent, items: Items, state: str) -> None:
     agent.set(name, making.progress(lock, 50))
     agent.get(name, (0x00741002, 0x00741000), on=(UPS_WATCH, UPS_PULL))
     agent.set(name, making.ENDINGS[state](lock))
-    agent.get(name, (0x00741216, 0x00741002))
+    agent.get(name)
     agent.change(name, state, lock)
     agent.get(name, (0x00741000,), on=(UPS_PUSH, UPS_PULL))
 
@@ -69,7 +69,8 @@ def every_cell(dimse: Dimse) -> None:
 
 def _forbidden(agent: Agent, items: Items, name: str, state: str) -> None:
     """Everything that has to be refused, and the workitem before and afterwards."""
-    right, wrong = items.transaction(), items.transaction("wrong")
+    right = items.transaction()
+    wrong = f"{right[:-1]}{(int(right[-1]) + 1) % 10}"  # to be told apart by who compares all of it
     agent.get(name)
     locks = [wrong, None] if state == IN_PROGRESS else [None] if state == SCHEDULED else [right, wrong, None]
     for lock in locks:
@@ -185,9 +186,9 @@ def search(dimse: Dimse) -> None:
         if agent is None:
             return
         names = []
-        for _ in range(3):
+        for number in (1, 2, 3):
             names.append(items.next())
-            agent.create(names[-1], items.created())
+            agent.create(names[-1], items.created(**_apart(number)))
         lock = items.transaction()
         agent.change(names[-1], IN_PROGRESS, lock)
         agent.a.facts["searched"] = names
@@ -197,24 +198,34 @@ def search(dimse: Dimse) -> None:
             if agent.a.accepts(on) is not None:
                 agent.find(mine, ("00080018", *asked), on=on)
         for number in (1, 2, 3):
-            made = making.created(items.label, number, uid("any study"))
+            made = making.created(items.label, number, uid("any study"), **_apart(number))
             for keys in _keys(made, SCHEDULED if number < 3 else IN_PROGRESS):
                 agent.find({**mine, **keys}, ("00080018", *asked))
         agent.find({"00100020": f"NO{items.label}"}, ("00080018", *asked))
         agent.find({**mine, "00741000": COMPLETED}, ("00080018", *asked))
 
 
+def _apart(number: int) -> dict[str, Any]:
+    """What makes the third workitem another one by every key: a search by one of them does not find all."""
+    other = {
+        "ScheduledStationNameCodeSequence": [making.OTHER_STATION],
+        "ScheduledProcedureStepStartDateTime": making.LATER,
+        "InputReadinessState": making.UNREADY,
+    }
+    return other if number == 3 else {}
+
+
 def _keys(made: Any, state: str) -> list[dict[str, str]]:
     """One search for each key of a workitem."""
-    request = made.ReferencedRequestSequence[0]
+    request, station = made.ReferencedRequestSequence[0], made.ScheduledStationNameCodeSequence[0]
     return [
         {"00741000": state},
         {"00741200": made.ScheduledProcedureStepPriority},
         {"00741204": made.ProcedureStepLabel},
         {"00741202": made.WorklistLabel},
-        {"00404005": making.WHEN},
+        {"00404005": made.ScheduledProcedureStepStartDateTime},
         {"00404041": made.InputReadinessState},
-        {"00404025.00080100": "XRAY7", "00404025.00080102": "99PROOF"},
+        {"00404025.00080100": station.CodeValue, "00404025.00080102": station.CodingSchemeDesignator},
         {"00100020": made.PatientID},
         {"0040A370.00080050": request.AccessionNumber},
         {"0040A370.00401001": request.RequestedProcedureID},

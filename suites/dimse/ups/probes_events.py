@@ -53,6 +53,13 @@ class Watcher:
         """Wait until so many events of a workitem came: what is said next must not overtake them."""
         self._listener.wait(lambda heard: sum(m.instance == name for m in heard.received) >= count, self._patience)
 
+    def told(self, name: str, state: str) -> None:
+        """Wait until a workitem was told to be in this state, as it is when nothing else is said of it afterwards."""
+        word = state.encode()
+        self._listener.wait(
+            lambda heard: any(m.instance == name and word in m.dataset_octets() for m in heard.received), self._patience
+        )
+
 
 @contextmanager
 def watching(dimse: Dimse) -> Iterator[Watcher | None]:
@@ -76,7 +83,7 @@ def watched_life(dimse: Dimse) -> None:
         if w is None:
             return
         name, lock = w.new(), w.items.transaction()
-        if not w.subscribe(name):
+        if not w.subscribe(name, lock=True):
             return
         w.agent.set(name, making.modified(InputReadinessState="UNAVAILABLE"))
         w.agent.set(name, making.modified(ScheduledStationNameCodeSequence=[making.OTHER_STATION]))
@@ -85,7 +92,9 @@ def watched_life(dimse: Dimse) -> None:
         w.agent.cancel(name)
         w.agent.set(name, making.performed(lock))
         w.agent.change(name, COMPLETED, lock)
-        w.heard(name, 7)
+        w.told(name, COMPLETED)
+        w.agent.get(name)
+        w.leave(name)
         left, lock = w.new(), w.items.transaction()
         w.subscribe(left)
         w.heard(left, 1)
@@ -94,7 +103,8 @@ def watched_life(dimse: Dimse) -> None:
         canceled = w.new()
         w.subscribe(canceled, lock=True)
         w.agent.cancel(canceled)
-        w.heard(canceled, 3)
+        w.told(canceled, CANCELED)
+        w.agent.get(canceled)
         w.leave(canceled)
 
 
@@ -112,7 +122,7 @@ def watched_globally(dimse: Dimse) -> None:
             w.leave(UPS_GLOBAL, SUSPEND)
             w.new()
             w.agent.change(name, IN_PROGRESS, lock)
-            w.heard(name, 3)
+            w.told(name, IN_PROGRESS)
             w.heard(before, int(few))
             w.leave(UPS_GLOBAL)
             w.agent.set(name, making.progress(lock, 10))
@@ -120,7 +130,7 @@ def watched_globally(dimse: Dimse) -> None:
             w.new()
             name, lock = w.new(), w.items.transaction()
             w.agent.change(name, IN_PROGRESS, lock)
-            w.heard(name, 3)
+            w.told(name, IN_PROGRESS)
             w.leave(UPS_GLOBAL)
             w.agent.set(name, making.abandoned(lock))
             w.agent.change(name, CANCELED, lock)

@@ -21,7 +21,6 @@ from harness.rule import (
     ground,
     journey,
     operation,
-    untested,
 )
 from harness.upper_layer.message import Message as Sent
 from harness.wire.difference import difference
@@ -344,5 +343,3 @@ def nobody_wins(message: Sent, asked: Sent | None) -> Sent | None:
 
 
 ground("ups", state_follows)
-
-untested("SV-UPS-012", "a provider may remove what has ended at any time later than a run waits; a lock is kept or not")

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from harness.association import Operation
-from harness.rule import DOOR, MESSAGE, SCP, SHOULD, Finding, operation
+from harness.rule import DOOR, MESSAGE, RELATION, SCP, SHALL_NOT, SHOULD, Finding, operation
 from harness.upper_layer.message import Message as Sent
 from harness.wire.sop import UPS_FILTERED
 from suites.dimse import bend
 from suites.dimse.bend import Door, but
 from suites.dimse.reading import dataset, hexed, readable, text
 from suites.dimse.ups import story
-from suites.dimse.ups.story import ACTION, OWN_REASONS, action, before, done
-from suites.dimse.ups.table import ABSENT, LOCK, RECEIVING, STATES, SUBSCRIBE, SUSPEND, UNSUBSCRIBE
+from suites.dimse.ups.story import ACTION, GOT, OWN_REASONS, WELL_KNOWN, action, before, done
+from suites.dimse.ups.table import ABSENT, FINAL, LOCK, RECEIVING, STATES, SUBSCRIBE, SUSPEND, UNSUBSCRIBE
 
 _NO_EVENTS = (0x0124, 0xC315)  # a provider may refuse to tell anybody, or this one
 _NOT_THERE = (0xC307, 0x0112)
@@ -155,3 +155,41 @@ def has_no_filters_and_says_so_wrongly(request: Sent, door: Door) -> Iterable[Se
     told = list(door(request))
     filtered = bend.is_request(request, "n-action") and request.instance == UPS_FILTERED
     return [but(m, Status=0x0123) for m in told] if filtered else told
+
+
+@operation(
+    "ups.lock-keeps",
+    cites="PS3.4 CC.2.1.3, CC.2.3.2, CC.2.3.3",
+    verifies="SV-UPS-012",
+    level=SHALL_NOT,
+    on=GOT,
+    who=SCP,
+    basis=RELATION,
+    due=False,
+    when=lambda o: _state(o) in FINAL and o.final is not None and _locked(o),
+    says="A workitem on which a deletion lock lies is there when it is COMPLETED or CANCELED.",
+)
+def lock_keeps(o: Operation) -> Iterator[Finding]:
+    if o.status in _NOT_THERE:
+        yield Finding(f"{hexed(o.status)} while it is locked", "0000H", o.where(o.final))
+
+
+def _locked(o: Operation) -> bool:
+    """An AE was granted a lock on this workitem, on the same association, and has not given it back."""
+    locks: set[tuple[str, str]] = set()
+    for earlier in o.association.operations[: o.number - 1]:
+        told, what = dataset(earlier, earlier.request), action(earlier)
+        uid, title = earlier.request.instance, text(told, RECEIVING)
+        if not done(earlier) or uid not in (o.request.instance, *WELL_KNOWN):
+            continue
+        if what == UNSUBSCRIBE or (what == SUBSCRIBE and uid not in WELL_KNOWN):
+            locks = {one for one in locks if one[1] != title or uid == UPS_FILTERED}
+        if what == SUBSCRIBE and earlier.status == 0 and text(told, LOCK) == "TRUE" and uid != UPS_FILTERED:
+            locks.add((uid, title))
+    return bool(locks)
+
+
+@lock_keeps.mutant(at=MESSAGE)
+def removes_what_is_over(message: Sent, asked: Sent | None) -> Sent | None:
+    """No workitem can be retrieved."""
+    return but(message, Status=0xC307).carrying(None) if bend.is_response(message, "n-get") else None

@@ -15,7 +15,7 @@ from harness.wire.elements import DataSet
 from harness.wire.sop import UPS_FILTERED, UPS_GLOBAL
 from suites.dimse.reading import dataset, text, texts
 from suites.dimse.ups import found, story
-from suites.dimse.ups.story import ACTION, CREATED, EVENT, SET, action, done
+from suites.dimse.ups.story import ACTION, CREATED, EVENT, SET, action, done, event_type
 from suites.dimse.ups.table import (
     ASSIGNED,
     CANCEL,
@@ -42,6 +42,7 @@ from suites.dimse.ups.table import (
     SUSPEND,
     UNSUBSCRIBE,
     URI,
+    WHY,
 )
 
 EVENTS = "dimse.ups.events"
@@ -72,9 +73,13 @@ class Item:
 
 @dataclass
 class Watch:
-    """Whom it is about, the workitems, the global subscription, the filter, and what has to come."""
+    """Whom it is about, the workitems, the global subscription, the filter, and what has to come.
+
+    `creators`: whoever creates a workitem is subscribed to it, as a provider may choose (CC.2.5.3).
+    """
 
     receiver: str
+    creators: bool = False
     items: dict[str, Item] = field(default_factory=dict)
     all: bool = False
     filters: dict[str, str] | None = None
@@ -94,12 +99,24 @@ def events(j: Journey) -> list[Operation]:
 @view
 def followed(j: Journey) -> Watch:
     """What has to come to the receiver."""
-    watch = Watch(receiver(j))
+    watch = Watch(receiver(j), _creators(j))
     for a in j.associations:
         if story.alone(a):
             for o in a.operations:
                 _take(watch, o)
     return watch
+
+
+def _creators(j: Journey) -> bool:
+    """A workitem was told to be assigned as it was created, before anybody subscribed to anything."""
+    asked = [o for a in j.associations if story.alone(a) for o in a.operations]
+    first = next((o for o in asked if o.kind == CREATED or action(o) == SUBSCRIBE), None)
+    if first is None or first.kind != CREATED:
+        return False
+    uid = story.instance(first)
+    told = [dataset(o, o.request) for o in events(j) if o.request.instance == uid and event_type(o) == ASSIGNED]
+    station = texts(dataset(first, first.request), f"{STATION}.00080100")
+    return any(texts(found_, f"{STATION}.00080100") == station for found_ in told)
 
 
 def _take(w: Watch, o: Operation) -> None:
@@ -142,6 +159,8 @@ def _created(w: Watch, o: Operation) -> None:
     uid, made = story.instance(o), dataset(o, o.request)
     item = w.items[uid] = Item(SCHEDULED, dict.fromkeys(made.elements, made))
     item.subscribed = True if w.all else _filtered(w, made)
+    if item.subscribed is False and w.creators:
+        item.subscribed = None
     _reports(w, o, uid, "created")
     if any((e := made.get(tag)) is not None and e.items for tag in (STATION, PERFORMERS)):
         _say(w, o, uid, ASSIGNED, _station(item), "created")
@@ -193,7 +212,9 @@ def _cancel(w: Watch, o: Operation) -> None:
     turn = o.association.request
     told = turn.pdu.associate if turn is not None else None
     caller = told.calling.decode("latin-1").strip(" \0") if told is not None else ""
-    said = {tag: tuple(texts(given, tag)) for tag in (REASON, URI, CONTACT) if any(texts(given, tag))}
+    said = {
+        tag: tuple(texts(given, tag)) for tag in (REASON, URI, CONTACT, f"{WHY}.00080100") if any(texts(given, tag))
+    }
     # of a workitem that is not IN PROGRESS the table of states and CC.2.4.3 do not say the same
     sure = state == IN_PROGRESS and o.status == 0
     _say(w, o, uid, CANCEL_REQUESTED, {REQUESTING: (caller,), **said}, "cancel", sure)

@@ -165,3 +165,43 @@ def stores_to_a_series(x: Exchange) -> Ask | None:
     if x.kind != "web.store" or not _dicom(x):
         return None
     return x.ask.but(target=f"{x.ask.target.partition('/studies')[0]}/studies/1.2.3/series/1.2.4")
+
+
+_WORKFLOW = ("web.workitems", "web.commitments")
+_ASKED = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def _methods(x: Exchange) -> list[str]:
+    """The methods that this target of the worklist or commitment services has, where it was asked by none of them."""
+    if x.kind != "web.other" or x.ask.method not in _ASKED:
+        return []
+    kinds = {method: classify(method, x.ask.target, x.ask.base).kind for method in _ASKED}
+    return [method for method, kind in kinds.items() if kind.startswith(_WORKFLOW)]
+
+
+@rule(
+    "client.methods-as-the-templates",
+    cites="PS3.18 11.3; 13.3; 8.2",
+    on="web",
+    who=USER_AGENT,
+    content=False,
+    when=lambda x: x.kind.startswith(_WORKFLOW) or bool(_methods(x)),
+    due=False,
+    says="A resource of the worklist or of commitment is asked by a method that its transactions have.",
+)
+def methods_as_the_templates(x: Exchange) -> Iterator[Finding]:
+    if methods := _methods(x):
+        # a server may have a transaction of its own there
+        yield Finding(x.ask.line[:200], " or ".join(methods), "request line", warn=True)
+
+
+@methods_as_the_templates.mutant(at=ASK)
+def posts_every_change(x: Exchange) -> Ask | None:
+    """A state is changed by POST."""
+    return x.ask.but(method="POST") if x.kind == "web.workitems.state" else None
+
+
+@methods_as_the_templates.mutant(at=ASK)
+def deletes_what_is_done(x: Exchange) -> Ask | None:
+    """A workitem that is no more needed is deleted."""
+    return x.ask.but(method="DELETE") if x.kind == "web.workitems.retrieve" else None

@@ -143,7 +143,10 @@ def workitem_uid_told(x: Exchange) -> Iterator[Finding]:
     dataset = only(x.ask)
     inside = reading.text(dataset, INSTANCE)
     asked = reading.named(x)
-    if inside and not valid_uid(inside):
+    bare = [p.name for p in x.resource.query.parameters if p.raw is None and valid_uid(p.name)]
+    if len(set(bare)) > 1:
+        yield Finding(", ".join(bare)[:200], "one UID", "query")
+    elif inside and not valid_uid(inside):
         yield Finding(inside[:80], "a UID of PS3.5 9.1", "SOP Instance UID (0008,0018)")
     elif not asked:
         # what a server makes of a Create without a UID is not said, and some make one
@@ -264,6 +267,40 @@ def begins_in_progress(x: Exchange) -> Ask | None:
 def claims_what_it_creates(x: Exchange) -> Ask | None:
     """A workitem is created with a Transaction UID."""
     return bent(x, lambda d: d.update({LOCK: making.element(LOCK, "1.2.3")}))
+
+
+# PS3.3 Table C.30.2-1: enumerated values
+ENUMERATED = {"00741200": ("HIGH", "MEDIUM", "LOW"), "00404041": ("INCOMPLETE", "UNAVAILABLE", "READY")}
+
+
+@rule(
+    "client.workitem-enumerated-values",
+    cites="PS3.18 11.4.1.4; 11.6.1.4; PS3.3 Table C.30.2-1",
+    on=f"{CREATED}|{UPDATED}",
+    who=USER_AGENT,
+    content=False,
+    when=lambda x: any(reading.text(only(x.ask), tag) for tag in ENUMERATED),
+    due=False,
+    says="Priority is HIGH, MEDIUM or LOW, readiness INCOMPLETE, UNAVAILABLE or READY.",
+)
+def workitem_enumerated_values(x: Exchange) -> Iterator[Finding]:
+    for tag, allowed in ENUMERATED.items():
+        # blanks at either end of a CS say nothing (PS3.5 6.2)
+        value = reading.text(only(x.ask), tag).strip(" ")
+        if value and value not in allowed:
+            yield Finding(value[:80], ", ".join(allowed), tag)
+
+
+@workitem_enumerated_values.mutant(at=ASK)
+def has_priorities_of_its_own(x: Exchange) -> Ask | None:
+    """The priority is ROUTINE, as in orders of HL7."""
+    return bent(x, lambda d: d.update({"00741200": making.element("00741200", "ROUTINE")}))
+
+
+@workitem_enumerated_values.mutant(at=ASK)
+def is_ready_in_small_letters(x: Exchange) -> Ask | None:
+    """The readiness is written ready."""
+    return bent(x, lambda d: d.update({"00404041": making.element("00404041", "ready")}))
 
 
 @rule(

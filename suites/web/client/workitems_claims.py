@@ -231,15 +231,20 @@ def ends_with_a_new_transaction_uid(whole: tuple[Exchange, ...]) -> Sequence[Exc
     says="Who claims a workitem makes a new UID for that: not the workitem's, not that of another claim.",
 )
 def transaction_uid_for_each_claim(j: Journey) -> Iterator[Finding]:
-    taken: dict[str, str] = {}  # Transaction UID -> the workitem that it was first used for
+    taken: dict[str, Exchange] = {}  # Transaction UID -> the claim that it was first used for
     items = {uid for x in j.exchanges if x.kind.startswith("web.workitems") and (uid := reading.uid_of(x))}
     for x, _ in _claims(j):
         key, uid = reading.key_of(x), reading.uid_of(x)
         if key in items:
             yield Finding(f"{key}, a workitem", "a new UID", "Transaction UID (0008,1195)", seq=x.seq)
-        elif taken.setdefault(key, uid) != uid:
-            got = f"{key}, with which {taken[key]} was claimed"
-            yield Finding(got, "a new UID", "Transaction UID (0008,1195)", seq=x.seq)
+            continue
+        first = taken.setdefault(key, x)
+        if reading.uid_of(first) != uid:
+            # a UID of a claim that was refused names nothing
+            free = first.answer.complete and not first.answer.ok
+            got = f"{key}, with which {reading.uid_of(first)} was claimed"
+            yield Finding(got, "a new UID", "Transaction UID (0008,1195)", seq=x.seq, warn=free)
+            taken[key] = x if free else first
 
 
 @transaction_uid_for_each_claim.example

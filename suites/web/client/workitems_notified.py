@@ -37,6 +37,7 @@ VERSION = "13"  # of the protocol (RFC 6455 4.1)
 KEY = 16  # octets of Sec-WebSocket-Key
 # Codes with which an end says that it does not take what it was sent (RFC 6455 7.4.1).
 REFUSING = (1002, 1003, 1007, 1008, 1009, 1010)
+UNREADABLE = (1003, 1007, 1009)  # the type, the characters, the size of a message
 GOES_ON = 5  # so many requests after a connection was lost show that the client is still at work
 _COMMAND = ("00000002", "00000100", "00000110", "00000800", "00001000", "00001002")
 # All that Table CC.2.4-1 has for any event.
@@ -149,7 +150,7 @@ def sends_masked_frames(j: Journey) -> Iterator[Finding]:
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(x.kind == EVENT for x in j.exchanges),
+    when=lambda j: any(x.kind in (EVENT, SAID) for x in j.exchanges),
     says="An event is not answered: on a notification connection the user agent sends no message.",
 )
 def says_nothing_to_events(j: Journey) -> Iterator[Finding]:
@@ -220,18 +221,22 @@ def _extra(x: Exchange) -> list[str]:
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(_extra(x) for x in j.exchanges),
+    when=lambda j: any(reading.only(x.answer) for x in j.exchanges if x.kind == EVENT),
     says="An event may have any attributes: whoever receives it does not end the connection for that.",
 )
 def accepts_all_attributes(j: Journey) -> Iterator[Finding]:
     for talk in _connections(j).values():
         heard = [x for x in talk if x.kind == EVENT]
         end = talk[-1]
-        if not heard or end.kind != END or end.facts.get("by") != "user-agent" or not _extra(heard[-1]):
+        if not heard or end.kind != END or end.facts.get("by") != "user-agent":
             continue
+        last = heard[-1]
+        # what is no event as 8.10.5.1.1 has it may be refused
+        right = bool(reading.only(last.answer)) and not last.facts.get("flaws")
         code = end.facts.get("code")
-        got = f"the connection was ended ({code or 'no code'}) after an event with {', '.join(_extra(heard[-1]))}"
-        if code in REFUSING:
+        of = ", ".join(_extra(last)) or "none but those of its table"
+        got = f"the connection was ended ({code or 'no code'}) after an event with {of}"
+        if code in (REFUSING if _extra(last) else UNREADABLE) and right:
             yield Finding(got[:200], "all attributes accepted", "notification connection", seq=end.seq)
 
 
@@ -247,6 +252,12 @@ def hears_more_than_it_knows() -> tuple[Exchange, ...]:
 def refuses_what_it_does_not_know(whole: tuple[Exchange, ...]) -> Sequence[Exchange]:
     """An event with an attribute that is not in the table ends the connection."""
     return conversation(*whole[:3], ends(2, "user-agent", 1007))
+
+
+@accepts_all_attributes.mutant(at=ASK)
+def takes_no_text(whole: tuple[Exchange, ...]) -> Sequence[Exchange]:
+    """Whatever the event, a client that waits for something else ends the connection."""
+    return conversation(*whole[:2], event(2), ends(2, "user-agent", 1003))
 
 
 def _places(j: Journey) -> dict[str, Exchange]:

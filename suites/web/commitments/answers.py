@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from harness.exchange import Answer, Exchange
 from harness.rule import SHALL_NOT, SHOULD, Finding, rule, untested
 from suites.web.commitments.reading import CHECK, REQUEST, SINCE, Named, lawful, module
-from suites.web.datasets import emptied
+from suites.web.datasets import emptied, spoken_in
 from suites.web.presence import ABSENT
 
 ON = "web.commitments"
@@ -125,7 +125,8 @@ def sends_an_empty_module_ahead(x: Exchange) -> Answer | None:
 )
 def used_transaction_is_refused(x: Exchange) -> Iterator[Finding]:
     if x.answer.status != 409:
-        yield Finding(x.answer.line, "409", "status line", warn=x.answer.status >= 400)
+        aside = 400 <= x.answer.status < 500 or x.answer.status in (501, 503)
+        yield Finding(x.answer.line, "409", "status line", warn=aside)
 
 
 @used_transaction_is_refused.mutant
@@ -138,6 +139,12 @@ def takes_a_used_transaction(x: Exchange) -> Answer | None:
 def calls_it_a_bad_request(x: Exchange) -> Answer | None:
     """A used Transaction UID is a bad request."""
     return answers(x, 400, "Bad Request") if x.answer.status == 409 else None
+
+
+@used_transaction_is_refused.mutant
+def falls_over_a_used_transaction(x: Exchange) -> Answer | None:
+    """A used Transaction UID is answered 500."""
+    return answers(x, 500, "Internal Server Error") if x.answer.status == 409 else None
 
 
 @rule(
@@ -266,11 +273,9 @@ def media_types(x: Exchange) -> Iterator[Finding]:
     form = str(x.facts.get("form"))
     if not x.answer.ok:
         yield Finding(f"{x.answer.line} to {form}", "a success", "status line")
-    elif x.answer.status == 200:
-        kind = x.answer.media.parameters.get("type", "").lower() if form.startswith("multipart") else x.answer.type
-        if x.answer.type.startswith("multipart/") != form.startswith("multipart") or not kind.endswith(form[-3:]):
-            got = x.answer.headers.get("content-type") or "no Content-Type"
-            yield Finding(got[:200], f"what was accepted: {x.ask.headers.get('accept')}", "Content-Type")
+    elif x.answer.status == 200 and not spoken_in(x.answer, form):
+        got = x.answer.headers.get("content-type") or "no Content-Type"
+        yield Finding(got[:200], f"what was accepted: {x.ask.headers.get('accept')}", "Content-Type")
 
 
 @media_types.mutant
@@ -278,6 +283,12 @@ def knows_json_only(x: Exchange) -> Answer | None:
     """XML is not supported."""
     spoken = f"{x.ask.headers.get('accept')} {x.ask.headers.get('content-type')}"
     return answers(x, 415, "Unsupported Media Type") if "xml" in spoken and x.answer.ok else None
+
+
+@media_types.mutant
+def calls_it_json_of_any_kind(x: Exchange) -> Answer | None:
+    """Results in JSON are application/json."""
+    return x.answer.but(type="application/json") if x.answer.type == "application/dicom+json" else None
 
 
 @media_types.mutant

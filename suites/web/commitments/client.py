@@ -51,6 +51,8 @@ def commitment_names_instances(x: Exchange) -> Iterator[Finding]:
         got = f"{x.ask.type or 'no Content-Type'}, {x.ask.body.size} octets, no data set"
         yield Finding(got, "a Storage Commitment Request Module", "payload")
         return
+    if x.ask.type == "application/json":
+        yield Finding(x.ask.type, "a media type of 8.7.3", "Content-Type", warn=True)
     if not sent.named:
         yield Finding("no reference", f"items in {SOPS} or in {STUDIES}", "payload")
     for tag, count in sent.present.items():
@@ -177,6 +179,27 @@ def commitment_accept(x: Exchange) -> Iterator[Finding]:
 def accepts_it_knows_not_what(x: Exchange) -> Ask | None:
     """Requests and checks have no Accept field."""
     return accepting(x, None)
+
+
+@rule(
+    "client.commitment-without-parameters",
+    cites="PS3.18 13.4.1.2; 13.5.2.2",
+    level=SHOULD,
+    on="web.commitments",
+    who=USER_AGENT,
+    since=SINCE,
+    content=False,
+    says="A request and a check have no parameters.",
+)
+def commitment_without_parameters(x: Exchange) -> Iterator[Finding]:
+    if x.resource.query.raw:
+        yield Finding(f"?{x.resource.query.raw}"[:80], "no query", "request target")
+
+
+@commitment_without_parameters.mutant(at=ASK)
+def waits_by_a_parameter(x: Exchange) -> Ask:
+    """Whether to wait for the result is said in the query."""
+    return x.ask.but(target=f"{x.ask.target.partition('?')[0]}?wait=true")
 
 
 @rule(

@@ -59,8 +59,8 @@ def gives_reasons_of_a_store(x: Exchange) -> Answer | None:
     return bent(x, stored)
 
 
-# What a general failure says fits everywhere; these three say something of the instance.
-_ABOUT = (0x0112, 0x0119, 0x0122)
+# What a general failure says fits everywhere; these say something of the instance, or of the transaction.
+_ABOUT = (0x0112, 0x0119, 0x0122, 0x0131)
 _FITS = {"unknown": (0x0112,), "conflicting": (0x0112, 0x0119), "unsupported": (0x0112, 0x0119, 0x0122)}
 
 
@@ -73,7 +73,8 @@ _FITS = {"unknown": (0x0112,), "conflicting": (0x0112, 0x0119), "unsupported": (
     since=SINCE,
     basis=RELATION,
     when=lambda x: any(one.failed and one.reason in _ABOUT and _kind(x, one.instance) for one in _named(x)),
-    says="0112H is said of what is not there, 0119H of what has another class, 0122H of a class that is not supported.",
+    says="0112H is said of what is not there, 0119H of what has another class, 0122H of a class that is not supported, "
+    "and 0131H of no new transaction.",
 )
 def failure_reason_fits(x: Exchange) -> Iterator[Finding]:
     for one in _named(x):
@@ -84,6 +85,17 @@ def failure_reason_fits(x: Exchange) -> Iterator[Finding]:
 
 def _kind(x: Exchange, instance: str) -> str:
     return next((word for word in _FITS if instance in known(x, word)), "")
+
+
+@failure_reason_fits.mutant
+def calls_the_transaction_a_duplicate(x: Exchange) -> Answer | None:
+    """Whatever failed is said to have failed for a Transaction UID that was used before."""
+
+    def duplicate(root: Root) -> None:
+        for item in root.get(FAILED_SOPS, {}).get("Value", []):
+            item[REASON]["Value"] = [0x0131]
+
+    return bent(x, duplicate)
 
 
 @failure_reason_fits.mutant

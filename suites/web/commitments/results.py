@@ -253,6 +253,20 @@ def items_are_whole(x: Exchange) -> Iterator[Finding]:
         for tag, uid in uids(one):
             if tag not in one.lacks and not valid_uid(uid):
                 yield Finding(repr(uid[:80]), "a UID", f"{one.where}, {tag}")
+        if one.reason and not one.failed:
+            # the table has no such attribute there, and no sentence forbids it
+            yield Finding(f"committed, and {hexed(one.reason)}", "no reason", f"{one.where}, {REASON}", warn=True)
+
+
+@items_are_whole.mutant
+def commits_for_a_reason(x: Exchange) -> Answer | None:
+    """What is committed to has a Failure Reason."""
+
+    def reasoned(root: Root) -> None:
+        for item in root.get(SOPS, {}).get("Value", []):
+            item[REASON] = {"vr": "US", "Value": [0x0112]}
+
+    return bent(x, reasoned)
 
 
 @items_are_whole.mutant

@@ -27,6 +27,7 @@ _FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
 URI = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 # RFC 7234 5.5, and the form that PS3.18 8.3.4.2 prescribes: no quotes, a colon after the service.
 _WARNING = re.compile(r'[0-9]{3} [^ "]+ "(?:[^"\\]|\\.)*"(?: "[^"]*")?|[0-9]{3} [^ "]+: \S.*')
+_STATUS_AS_CODE = re.compile(r"[0-9A-F]{4} [^ \"]+: \S.*")
 
 
 def names_resource(x: Exchange) -> bool:
@@ -261,7 +262,9 @@ def location_with_a_blank(x: Exchange) -> Ask | Answer | None:
 def warning_syntax(x: Exchange) -> Iterator[Finding]:
     for value in x.answer.headers.all("warning"):
         if not _warnings(value):
-            yield Finding(got=value, want='299 service: text, or 299 agent "text"', where="Warning")
+            # 10.5.3.2 and 13.4.3.2 write a status in place of the code, in an example
+            as_shown = _STATUS_AS_CODE.fullmatch(value.strip()) is not None
+            yield Finding(got=value, want='299 service: text, or 299 agent "text"', where="Warning", warn=as_shown)
 
 
 def _warnings(value: str) -> bool:

@@ -66,7 +66,7 @@ def held(web: Web) -> None:
 
 @probe("non-patient.round-trip", provokes=(*PROVOKES, KEPT, TYPES_STORED), needs="write")
 def round_trip(web: Web) -> None:
-    """Store an instance of each kind, retrieve it in every media type, and search for it."""
+    """Store an instance of each kind, retrieve it in every media type, search for it, and look elsewhere."""
     names, make = storing(web), Maker(web.nonce, web.probe)
     for number, kind in enumerate(k for k, (sop_class, _) in KINDS.items() if CATEGORY_OF[sop_class] in names):
         made = make(kind)
@@ -77,6 +77,8 @@ def round_trip(web: Web) -> None:
             for _ in range(TRIES):
                 if made.uid in uids(search(web, made.category, [("SOPInstanceUID", made.uid)])):
                     break
+        for other in [n for n in names if n != made.category][:1]:
+            web.get(f"{other}/{made.uid}", JSON, facts={**SERVED, "unknown": True})
     for name in names:
         with web.journey(TYPES_STORED):
             for type in TYPES:

@@ -190,11 +190,14 @@ def takes_other_categories(x: Exchange) -> Answer | None:
     verifies="PS3.18-12.5.3.1-2",
     level=SHOULD,
     on=STORE,
-    when=lambda x: _none_fits(x) and x.answer.status >= 400 and bool(x.facts.get("code")),
-    says="A payload of a foreign media type is 415, a missing or unreadable one 400.",
+    when=lambda x: x.answer.ok or (_none_fits(x) and x.answer.status >= 400 and bool(x.facts.get("code"))),
+    says="What was stored is 200, or 202 before that; a foreign media type is 415, no readable payload 400.",
 )
 def store_code(x: Exchange) -> Iterator[Finding]:
-    if x.answer.status != x.facts.get("code"):
+    if x.answer.ok:
+        if x.answer.status not in (200, 202):
+            yield Finding(x.answer.line, "200, or 202", "status line")
+    elif x.answer.status != x.facts.get("code"):
         yield Finding(x.answer.line, str(x.facts.get("code")), f"status line, {x.facts.get('fault')}")
 
 
@@ -208,6 +211,12 @@ def says_400_for_all_refusals(x: Exchange) -> Answer | None:
 def says_409_for_no_payload(x: Exchange) -> Answer | None:
     """A request without a payload is 409."""
     return bend.refused(x, 409) if x.kind == STORE and not x.ask.body else None
+
+
+@store_code.mutant
+def says_201(x: Exchange) -> Answer | None:
+    """What was stored is 201."""
+    return bend.said(x, 201) if x.kind == STORE and x.answer.ok else None
 
 
 @rule(
@@ -297,16 +306,23 @@ def loses_the_first(x: Exchange) -> Answer | None:
     verifies=("PS3.18-12.5.3.1-1", "PS3.18-12.5.3.3-1"),
     on=MIXED,
     basis=RELATION,
-    when=lambda j: any(x.answer.status in (200, 400, 409) for x in stores(j)) and any(retrieves(j)),
+    when=lambda j: any(x.answer.status in (200, 201, 400, 409) for x in stores(j)) and any(retrieves(j)),
     says="Of several instances those that fit are stored and the answer tells of the rest, or none is stored.",
 )
 def each_is_accounted_for(j: Journey) -> Iterator[Finding]:
     for x in stores(j):
         there = [r for r in retrieves(j) if r.answer.ok and right(r)]
-        if x.answer.status == 200 and not there:
-            yield Finding("200, and none can be retrieved", "at least one stored instance", "status line", seq=x.seq)
-        if x.answer.status == 200 and not x.answer.body:
-            yield Finding("200 without a payload", "a report of what was not stored", "payload", seq=x.seq)
+        if x.answer.status in (200, 201) and not there:
+            yield Finding(
+                f"{x.answer.status}, and none can be retrieved",
+                "at least one stored instance",
+                "status line",
+                seq=x.seq,
+            )
+        if x.answer.status in (200, 201) and not x.answer.body:
+            yield Finding(
+                f"{x.answer.status} without a payload", "a report of what was not stored", "payload", seq=x.seq
+            )
         if x.answer.status >= 400 and there:
             want = "200, when at least one was stored"
             yield Finding(f"{x.answer.line}, and {there[0].resource.uid} is there", want, "status line", seq=x.seq)

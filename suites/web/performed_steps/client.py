@@ -5,16 +5,19 @@ Must not know what was answered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.exchange import Ask, Exchange
-from harness.rule import ASK, SHALL_NOT, USER_AGENT, Finding, rule
+from harness.body import Body
+from harness.exchange import Ask, Exchange, Headers, Journey
+from harness.rule import ASK, SHALL_NOT, USER_AGENT, Finding, journey, rule
 from harness.wire.uri import valid_uid
 from suites.dimse.mpps.table import CREATE as CREATE_TYPES
 from suites.dimse.mpps.table import ENDED, FINAL, FIXED, IN_PROGRESS, STATES, STATUS
 from suites.dimse.mpps.table import SET as SET_TYPES
 from suites.web.client.bend import accepting, payload
+from suites.web.client.conversation import exchanges
+from suites.web.client.talk import BASE, JSON, refused, talk
 from suites.web.datasets import bent, datasets
 from suites.web.performed_steps.reading import CREATE, RETRIEVE, SINCE, UPDATE, lacking, only, state
 
@@ -267,3 +270,72 @@ def performed_includefield(x: Exchange) -> Iterator[Finding]:
 def wants_all_and_more(x: Exchange) -> Ask | None:
     """All attributes are asked for, and one of them by name."""
     return x.ask.but(target=f"{x.ask.target}&includefield=all,PatientID") if "includefield" in x.ask.target else None
+
+
+@journey(
+    "client.performed-ends-whole",
+    cites="PS3.18 15.5.1.4; PS3.4 F.7.2.2.2, Table F.7.2-1",
+    verifies="PS3.18-15.5.1.4-1",
+    on="web.client",
+    who=USER_AGENT,
+    since=SINCE,
+    content=False,
+    incomplete=True,
+    due=False,
+    when=lambda j: any(True for _ in _ended(j)),
+    says="When a step ends, the end and the series were told by then.",
+)
+def performed_ends_whole(j: Journey) -> Iterator[Finding]:
+    ends = {tag: kind for tag, kind in ENDED.items() if "." not in tag}
+    for x, told in _ended(j):
+        for tag, wrong, kind in lacking(told, ends):
+            yield Finding(f"{wrong}, then or before", f"type {kind} in a final state", f"payload, {tag}", seq=x.seq)
+
+
+def _ended(j: Journey) -> Iterator[tuple[Exchange, dict[str, Any]]]:
+    """Each update that ended a step, with all that was told of the step, from its creation on."""
+    told: dict[str, dict[str, Any]] = {}
+    for x in exchanges(j):
+        sent, uid = only(x.ask), x.resource.uid
+        if sent is None or not x.answer.ok:
+            continue
+        if x.kind == CREATE:
+            told[uid] = dict(sent)
+        elif x.kind == UPDATE and uid in told:
+            told[uid] = {**told[uid], **sent}
+            if state(sent) in FINAL:
+                yield x, told[uid]
+
+
+def _post(query: str, body: bytes) -> Ask:
+    fields = [("Host", "pacs.example"), ("Accept", JSON), ("Content-Type", JSON), ("Content-Length", str(len(body)))]
+    path = f"/dicomweb/modality-performed-procedure-steps/1.2.1{query}"
+    return Ask("POST", path, BASE, Headers.of(fields), Body.of(body))
+
+
+_END = b'{"00400250":{"vr":"DA","Value":["20240306"]},"00400251":{"vr":"TM","Value":["1030"]}'
+_SERIES = b',"00400340":{"vr":"SQ","Value":[{"0020000E":{"vr":"UI","Value":["1.2"]}}]}}'
+_COMPLETED = b'{"00400252":{"vr":"CS","Value":["COMPLETED"]}}'
+
+
+@performed_ends_whole.example
+def ends_in_two_updates() -> tuple[Exchange, ...]:
+    return talk(
+        (_post("", b'{"00400252":{"vr":"CS","Value":["IN PROGRESS"]}}'), refused(201)),
+        (_post("?update", _END + _SERIES), refused(200)),
+        (_post("?update", _COMPLETED), refused(200)),
+    )
+
+
+@performed_ends_whole.mutant(at=ASK)
+def never_tells_the_end(conversation: tuple[Exchange, ...]) -> Sequence[Exchange]:
+    """The step ends without a day, a time and series."""
+    created, _, ended = conversation
+    return [created, ended]
+
+
+@performed_ends_whole.mutant(at=ASK)
+def never_tells_the_series(conversation: tuple[Exchange, ...]) -> Sequence[Exchange]:
+    """The step ends without series."""
+    created, updated, ended = conversation
+    return [created, updated.but(ask=_post("?update", _END + b"}")), ended]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.exchange import Answer, Ask, Exchange, Journey
-from harness.rule import DOOR, RELATION, Door, Finding, ground, journey, rule, untested
-from suites.web.datasets import JSON, XML, emptied, items
+from harness.rule import DOOR, RELATION, SHOULD, Door, Finding, ground, journey, rule, untested
+from suites.web.datasets import JSON, emptied, items, spoken_in
 from suites.web.presence import ABSENT
 from suites.web.scheduled_steps.reading import (
     RELATIONS,
@@ -76,7 +76,7 @@ def needs_a_key(x: Exchange) -> Answer | None:
     verifies="PS3.18-14.4.3.1-1",
     on=SEARCH,
     since=SINCE,
-    when=lambda x: lawful(x) and x.answer.ok and not rows(x),
+    when=lambda x: lawful(x) and ((x.answer.ok and not rows(x)) or _not_found(x)),
     says="A search without a match is answered 204 up to 2025e, and 200 with an empty list from 2026a on.",
 )
 def no_match(x: Exchange) -> Iterator[Finding]:
@@ -85,10 +85,21 @@ def no_match(x: Exchange) -> Iterator[Finding]:
     modern = x.context.edition >= "2026a"
     empty = x.answer.json is not None and x.answer.json.root == "array" and not x.answer.json.datasets
     bare = x.answer.status == 200 and not x.answer.body.size
-    if (x.answer.status == 200) != modern or bare:
+    if (x.answer.status == 200) != modern or bare or not x.answer.ok:
         want = "200 with an empty list" if modern else "204 without a payload"
         loose = x.context.policy("empty-search") == "both" and (x.answer.status == 204 or bool(empty))
         yield Finding(x.answer.line, want, "status line", warn=loose, policy="empty-search")
+
+
+def _not_found(x: Exchange) -> bool:
+    """404 to a search that nothing matches, of who has the resource (14.1.1)."""
+    return x.answer.status == 404 and bool(x.facts.get("nobody"))
+
+
+@no_match.mutant
+def finds_no_resource(x: Exchange) -> Answer | None:
+    """Nothing is told by 404."""
+    return emptied(x.answer, 404, "Not Found") if x.facts.get("nobody") else None
 
 
 @no_match.mutant
@@ -340,12 +351,32 @@ def media_types(x: Exchange) -> Iterator[Finding]:
     if not x.answer.ok:
         # several steps have no single document, so that a search may have none for one step either
         yield Finding(f"{x.answer.line} to {form}", "a success", "status line", warn=form == "xml")
-    elif x.answer.body.size:
-        several = x.answer.type == "multipart/related"
-        kind = x.answer.media.parameters.get("type", "").lower() if several else x.answer.type
-        if several != form.startswith("multipart") or kind != (XML if form.endswith("xml") else JSON):
-            got = x.answer.headers.get("content-type") or "no Content-Type"
-            yield Finding(got[:200], str(x.ask.headers.get("accept")), "Content-Type")
+    elif x.answer.body.size and not spoken_in(x.answer, form):
+        got = x.answer.headers.get("content-type") or "no Content-Type"
+        yield Finding(got[:200], str(x.ask.headers.get("accept")), "Content-Type")
+
+
+@rule(
+    "scheduled-steps.json-list",
+    cites="PS3.18 14.1.3; F.2.1",
+    verifies="PS3.18-14.1.3-1",
+    level=SHOULD,
+    on=SEARCH,
+    since=SINCE,
+    when=lambda x: lawful(x) and x.answer.status == 200 and x.answer.type == JSON and bool(rows(x)),
+    says="A JSON answer is one array with an object for each step.",
+)
+def json_list(x: Exchange) -> Iterator[Finding]:
+    if x.answer.json is not None and x.answer.json.root != "array":
+        yield Finding(f"a JSON {x.answer.json.root}", "a JSON array", "payload")
+
+
+@json_list.mutant
+def sends_a_single_step_bare(x: Exchange) -> Answer | None:
+    """One step alone is sent as an object, not in an array."""
+    held = rows(x)
+    bare = x.answer.type == JSON and held is not None and len(held) == 1
+    return payload(x.answer, held[0]) if bare and held else None
 
 
 @media_types.mutant

@@ -14,6 +14,8 @@ from suites.web.client.bend import accepting, payload
 from suites.web.scheduled_steps.reading import REQUIRED, SEARCH, SINCE
 from suites.web.search import asked
 
+_STEP = "00400100"
+
 
 @rule(
     "client.scheduled-without-payload",
@@ -66,13 +68,21 @@ def accepts_it_knows_not_what(x: Exchange) -> Ask | None:
     who=USER_AGENT,
     since=SINCE,
     content=False,
-    when=lambda x: any(key.path in REQUIRED and not key.universal for key in asked.keys(x.ask)),
+    when=lambda x: any((key.path in REQUIRED and not key.universal) or _misplaced(key) for key in asked.keys(x.ask)),
     says="Required keys are asked by the kinds of matching of Table K.6-1, with values of their VR.",
 )
 def scheduled_keys(x: Exchange) -> Iterator[Finding]:
     for key in asked.keys(x.ask):
         if key.path in REQUIRED and not key.universal and (wrong := _wrong(key)):
             yield Finding(key.value[:80], wrong, key.where[:80])
+        elif _misplaced(key):
+            # any attribute may be asked for, and this one is in no step at that place
+            yield Finding(f"{key.path} of the step itself", f"{_STEP}.{key.path}", key.where[:80], warn=True)
+
+
+def _misplaced(key: asked.Key) -> bool:
+    """A required key that lies in Scheduled Procedure Step Sequence, asked for outside of it."""
+    return key.path not in REQUIRED and f"{_STEP}.{key.path}" in REQUIRED
 
 
 def _wrong(key: asked.Key) -> str:
@@ -99,6 +109,12 @@ def writes_dates_with_dashes(x: Exchange) -> Ask | None:
     """A day is written as in ISO 8601."""
     where = x.ask.target.partition("?")[0]
     return x.ask.but(target=f"{where}?ScheduledProcedureStepSequence.ScheduledProcedureStepStartDate=2024-03-06")
+
+
+@scheduled_keys.mutant(at=ASK)
+def forgets_the_sequence(x: Exchange) -> Ask | None:
+    """The modality is asked for outside of Scheduled Procedure Step Sequence."""
+    return x.ask.but(target=f"{x.ask.target.partition('?')[0]}?Modality=CT")
 
 
 @scheduled_keys.mutant(at=ASK)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lxml import etree
+
 from harness.exchange import Ask, Exchange
 from harness.rule import ASK, USER_AGENT, Finding, rule
 from harness.wire import soap
@@ -18,6 +20,7 @@ from suites.web.wado_ws.reading import ACTIONS, ENVELOPE, KIND, REQUESTS, Servic
 
 _ACTION = f"{ENVELOPE}Header/{{{soap.ADDRESSING}}}Action"
 _MOST = 20
+_LONGEST = 4096  # characters of an XPath that are looked at
 
 
 def _edited(edit: Callable[[Any], object], *services: Service) -> Callable[[Exchange], Ask | None]:
@@ -302,7 +305,7 @@ def media_type_is_an_ending(x: Exchange) -> Ask | None:
     content=False,
     due=False,
     when=lambda x: any(set(wanted.texts) & set(_NUMBERS) for _, wanted in _documents(x)),
-    says="Rows, Columns, FrameNumber and ImageQuality are positive integers, the values of a window are decimals.",
+    says="Rows, Columns, FrameNumber and ImageQuality are positive integers, windows and regions are decimals.",
 )
 def values_have_their_form(x: Exchange) -> Iterator[Finding]:
     for number, wanted in _documents(x):
@@ -323,11 +326,25 @@ def _decimal(text: str) -> bool:
         return False
 
 
+def _quality(text: str) -> bool:
+    return _positive(text) and len(text) < 9 and int(text) <= 100
+
+
+def _region(text: str) -> bool:
+    """Left, top, right and bottom, as fractions of the image (9.5.1.2.5)."""
+    corners = text.split(",")
+    if len(corners) != 4 or not all(_decimal(corner) for corner in corners):
+        return False
+    left, top, right, bottom = (float(corner) for corner in corners)
+    return 0 <= left < right <= 1 and 0 <= top < bottom <= 1
+
+
 _NUMBERS: dict[str, Callable[[str], bool]] = {
     "Rows": _positive,
     "Columns": _positive,
     "FrameNumber": _positive,
-    "ImageQuality": _positive,
+    "ImageQuality": _quality,
+    "Region": _region,
     "WindowCenter": _decimal,
     "WindowWidth": _decimal,
 }
@@ -345,6 +362,12 @@ def frames_from_nought(x: Exchange) -> Ask | None:
     return _edited(lambda root: _written(root, "FrameNumber", "0"))(x)
 
 
+@values_have_their_form.mutant(at=ASK)
+def region_is_in_pixels(x: Exchange) -> Ask | None:
+    """The region is counted in pixels."""
+    return _edited(lambda root: _written(root, "Region", "0,0,512,512"))(x)
+
+
 @rule(
     "client.wado-ws-xpath",
     cites="PS3.18 2017b-6.4.3.1",
@@ -360,8 +383,20 @@ def has_an_xpath(x: Exchange) -> Iterator[Finding]:
     for number, wanted in _documents(x):
         if not wanted.xpaths or not all(wanted.xpaths):
             yield Finding("none" if not wanted.xpaths else "an empty one", "an XPath", f"document {number}: XPath")
+        for xpath in wanted.xpaths[:_MOST]:
+            if len(xpath) <= _LONGEST and xpath and not _is_xpath(xpath):
+                # the clause names no version; what we can read is 1.0
+                yield Finding(xpath[:120], "an XPath", f"document {number}: XPath", warn=True)
         if not wanted.texts.get("RepositoryUniqueId"):
             yield Finding("none", "the id of the endpoint", f"document {number}: RepositoryUniqueId")
+
+
+def _is_xpath(text: str) -> bool:
+    try:
+        etree.XPath(text)
+    except (etree.XPathError, ValueError):
+        return False
+    return True
 
 
 @has_an_xpath.mutant(at=ASK)

@@ -45,9 +45,14 @@ def wrong_is_refused(x: Exchange) -> Iterator[Finding]:
         yield Finding(f"{len(found.documents)} documents", "a fault", "Body")
     elif x.answer.status < 300 and envelope(x.answer).fault is None and found is None:
         yield Finding(x.answer.line, "a fault", "answer")
-    elif x.answer.status >= 500 and not envelope(x.answer).element:
+    elif x.answer.status >= 500 and not envelope(x.answer).element and not _in_its_terms(x):
         # HTTP alone says that the server is broken, which it is not by what it was asked
         yield Finding(f"{x.answer.line} without a SOAP fault", "a fault", "answer", warn=True)
+
+
+def _in_its_terms(x: Exchange) -> bool:
+    """SOAP 1.1 is refused in SOAP 1.1 (SOAP 1.2 Part 1 Appendix A)."""
+    return x.facts["wrong"] == "version" and x.answer.type == "text/xml" and b":Fault" in x.answer.payload.read(0, 4096)
 
 
 @wrong_is_refused.mutant

@@ -23,13 +23,14 @@ from suites.web.wado_ws.reading import (
     both,
     envelope,
     local,
+    response,
 )
 
-ENVELOPES = ("soap.syntax", "soap.doctype", "soap.too-large", "soap.envelope", "soap.children", "soap.header-name",
-             "soap.boolean", "soap.one-child", "soap.fault")  # fmt: skip
+ENVELOPES = ("soap.syntax", "soap.doctype", "soap.instruction", "soap.too-large", "soap.envelope", "soap.children",
+             "soap.header-name", "soap.boolean", "soap.one-child", "soap.fault")  # fmt: skip
 PACKAGE = ("xop.root", "xop.root-type", "xop.start-info", "xop.content-id", "xop.coding")
 INCLUDES = ("xop.alone", "xop.href", "xop.dangling", "xop.outside")
-ADDRESSES = ("wsa.namespace", "wsa.action", "wsa.repeated", "soap.action-parameter")
+ADDRESSES = ("wsa.namespace", "wsa.action", "wsa.message-id", "wsa.repeated", "soap.action-parameter")
 _WSA = f"{{{soap.ADDRESSING}}}"
 
 
@@ -304,7 +305,8 @@ def answers_in_its_element(x: Exchange) -> Iterator[Finding]:
     question = asked(x)
     got = envelope(x.answer).element
     if question is not None and got != RESPONSES[question.service]:
-        yield Finding(got[:120] or "nothing", RESPONSES[question.service], "Body")
+        theirs = response(x) == RESPONSES[question.service]
+        yield Finding(got[:120] or "nothing", RESPONSES[question.service], "Body", warn=theirs)
 
 
 def _speaks(x: Exchange) -> bool:

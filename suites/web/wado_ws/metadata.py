@@ -5,6 +5,7 @@ Must not know how a message carries them (PS3.18 2017b 6.4.3).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,16 +14,22 @@ from lxml import etree
 from harness.body import Body
 from harness.exchange import Answer, Exchange, view
 from harness.past import SERIES, SOP_INSTANCE, STUDY
-from harness.rule import Finding, rule
-from harness.wire import native_xml
+from harness.rule import RELATION, Finding, rule
+from harness.wire import dicom_json, native_xml
 from harness.wire.soap import INCLUDE
 from suites.web.flawed import flawed
+from suites.web.retrieve import compare, permitted
 from suites.web.retrieve.reading import past_of, stored
 from suites.web.wado_ws.bend import answer, first
 from suites.web.wado_ws.reading import KIND, Returned, Wanted, envelope, local, pairs
 
 PIXELS = ("7FE00010", "7FE00008", "7FE00009")
 _WHOLE = "/"
+_LARGEST = 1 << 20  # octets of a result that are looked into
+_DECLARATION = re.compile(rb"\A\s*(?:\xef\xbb\xbf)?<\?xml[^>]*\?>")
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+_BULK = ("OB", "OD", "OF", "OL", "OV", "OW", "UN")
+_MOST = 10
 _COMPARED = ("00100020", "00080060", "0020000D", "0020000E", "00080018", "00080016")
 
 
@@ -93,7 +100,8 @@ def leaves_out_what_is_empty(x: Exchange) -> Answer | None:
     says="Results stand in the order of the XPaths, and one without a match is empty.",
 )
 def results_in_order(x: Exchange) -> Iterator[Finding]:
-    for returned, number, result, name, matches in _expected(x):
+    for returned, number, element, name, matches in _expected(x):
+        result = _content(x, element)
         where = f"document {returned.name} XPathResponse {number}"
         below = [str(e.get("keyword", "")) for e in result.iter() if local(e) == "DicomAttribute"]
         if matches and name not in below:
@@ -109,8 +117,24 @@ def _expected(x: Exchange) -> Iterator[tuple[Returned, int, Any, str, bool]]:
         if len(results) != len(wanted.xpaths):
             continue
         for number, (xpath, result) in enumerate(zip(wanted.xpaths, results, strict=True), 1):
-            if xpath in known and result.find(INCLUDE) is None:
+            if xpath in known:
                 yield returned, number, result, known[xpath], bool(known[xpath])
+
+
+def _content(x: Exchange, result: Any) -> Any:
+    """A result with its elements, which stand in it, in a part of the package, or in base64 (6.4.3.2: XOP)."""
+    included = result.find(INCLUDE) is not None
+    if len(result) and not included:
+        return result
+    binary = envelope(x.answer).binary(result)
+    if binary is None:
+        return result
+    octets = binary.content.read(0, _LARGEST)
+    try:
+        # what an XPath selects is no document: several elements, or none
+        return etree.fromstring(b"<r>%s</r>" % _DECLARATION.sub(b"", octets), _PARSER)
+    except etree.XMLSyntaxError:
+        return result
 
 
 @results_in_order.mutant
@@ -254,5 +278,66 @@ def metadata_of_another(x: Exchange) -> Answer | None:
             return False
         found[0].text = "1.2.3.4.5"
         return True
+
+    return answer(x, edit)
+
+
+@view
+def _differences(x: Exchange) -> list[tuple[Returned, compare.Difference]]:
+    """What was stored and is not so in the metadata; bulk data may have been removed (6.4)."""
+    found = []
+    for wanted, returned, model in models(x):
+        kept = past_of(x).get(wanted.name)
+        if kept is None or not model.datasets or not _plain(wanted):
+            continue
+        ours, shown = stored(kept).dataset, native_xml.to_json(model.datasets[0])
+        skip = permitted.coerced_in_json(shown) - permitted.coerced(ours)
+        skip |= permitted.pixel_description(kept, dicom_json.text(shown, permitted.PHOTOMETRIC)) | {*PIXELS}
+        differing = (d for d in compare.compare(ours, shown, frozenset(skip)) if not _removed(d))
+        found += [(returned, d) for _, d in zip(range(_MOST), differing, strict=False)]
+    return found
+
+
+def _removed(difference: compare.Difference) -> bool:
+    return difference.kind == "missing" and difference.want[:2] in _BULK
+
+
+@rule(
+    "wado-ws.metadata-are-the-stored",
+    cites="PS3.18 2017b-6.4.3.2; PS3.19 A.1",
+    verifies="PS3.18-2017b-6.4.3.2-2",
+    on=KIND,
+    basis=RELATION,
+    when=lambda x: any(model.datasets and past_of(x).get(wanted.name) for wanted, _, model in models(x)),
+    says="All metadata are every attribute that was stored with its values, but for pixels and other bulk data.",
+)
+def metadata_are_the_stored(x: Exchange) -> Iterator[Finding]:
+    for returned, d in _differences(x):
+        # an archive may add to what it holds; by XML 1.0 2.11 a line end arrives as LF
+        yield Finding(d.got, d.want, f"document {returned.name} {d.path}", warn=d.kind in ("extra", "lines"))
+
+
+@metadata_are_the_stored.mutant
+def sequences_are_empty(x: Exchange) -> Answer | None:
+    """The items of sequences are left out."""
+
+    def edit(root: Any) -> bool:
+        items = [e for e in root.iter() if local(e) == "Item"]
+        for item in items:
+            item.getparent().remove(item)
+        return bool(items)
+
+    return answer(x, edit)
+
+
+@metadata_are_the_stored.mutant
+def knows_no_private_ones(x: Exchange) -> Answer | None:
+    """Private attributes are left out."""
+
+    def edit(root: Any) -> bool:
+        private = [e for e in root.iter() if local(e) == "DicomAttribute" and e.get("tag", "0000")[3] in "13579BDF"]
+        for element in private:
+            element.getparent().remove(element)
+        return bool(private)
 
     return answer(x, edit)

@@ -22,12 +22,14 @@ from suites.web.wado_ws.bend import answer, first, said, told
 from suites.web.wado_ws.reading import (
     IHE,
     KIND,
+    OTHER_NAME,
     RAD,
     RESPONSES,
     WADO,
     answered,
     both,
     envelope,
+    response,
 )
 
 SUCCESS = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success"
@@ -52,6 +54,9 @@ def departures(content: Any) -> Iterator[Finding]:
     if namespace not in _SCHEMAS:
         return
     whole = copy.deepcopy(content)
+    if whole.tag == OTHER_NAME:
+        whole.tag = RESPONSES["rendered"]
+    yield from _in_order_of_the_text(whole)
     for include in list(whole.iter(soap.INCLUDE)):
         include.getparent().remove(include)
     schema: Any = _schema(namespace)  # its log has no iterator for those who check types
@@ -61,12 +66,21 @@ def departures(content: Any) -> Iterator[Finding]:
         yield Finding(message[:300], "the content that the clause defines", "Body", warn=_NO_PUBLISHED in content.tag)
 
 
+def _in_order_of_the_text(content: Any) -> Iterator[Finding]:
+    """6.4.1.2.1 lists Document before mimeType, the schema that it imports has them the other way: put in its order."""
+    document, type_ = f"{{{IHE}}}Document", f"{{{IHE}}}mimeType"
+    for element in content.iter(f"{{{IHE}}}DocumentResponse"):
+        if [child.tag for child in element][-2:] == [document, type_]:
+            element.append(element[-2])
+            yield Finding("mimeType after Document", "the order of the schema", "DocumentResponse", warn=True)
+
+
 @rule(
     "wado-ws.answer-is-built",
     cites="PS3.18 2017b-6.4.1.2.1; 6.4.2.2; 6.4.3.2",
     verifies=("PS3.18-2017b-6.4.1.2.1-1", "PS3.18-2017b-6.4.1.2.1-2", "PS3.18-2017b-6.4.2.2-1"),
     on=KIND,
-    when=lambda x: answered(x) is not None and envelope(x.answer).element in RESPONSES.values(),
+    when=lambda x: answered(x) is not None and response(x) in RESPONSES.values(),
     says="The response element has its RegistryResponse and its documents, each with the elements that it needs.",
 )
 def answer_is_built(x: Exchange) -> Iterator[Finding]:

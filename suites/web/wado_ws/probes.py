@@ -229,6 +229,9 @@ def pictures(endpoint: _Endpoint) -> None:
         for series in (entity.series, absent_uid(endpoint.web)):
             named = {"PresentationUID": absent_uid(endpoint.web), "PresentationSeriesUID": series}
             endpoint.picture(entity, also=named, facts=about)
+    still = [e for e in endpoint.held if e.frames == 1 and e is not entity]
+    for other in differing(still, lambda e: (e.attribute("00280004"), e.attribute("00280103")), 4):
+        endpoint.picture(other)
     if many is not None:
         endpoint.picture(many, also={"FrameNumber": "2"})
         endpoint.picture(many, facts={"situation": "single-frame-type"})

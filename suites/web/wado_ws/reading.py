@@ -33,6 +33,8 @@ RESPONSES: Mapping[Service, str] = {
     "rendered": f"{{{WADO}}}{_RENDERED}Response",
     "metadata": f"{{{WADO}}}{_INFORMATION}Response",
 }
+# 6.4.2.1 names the answer of the second service so, and 6.4.2.2 defines it by a shorter name.
+OTHER_NAME = f"{{{WADO}}}RetrieveRenderedImagingDocumentResponse"
 # The action of the request and the one of its answer. The first is that of the text; the WSDL in use has the second.
 ACTIONS: Mapping[Service, tuple[tuple[str, str], ...]] = {
     "documents": (("urn:ihe:rad:2009:RetrieveImagingDocumentSet", "urn:ihe:iti:2007:RetrieveDocumentSetResponse"),),
@@ -170,9 +172,15 @@ def _returned(reading: soap.Reading, element: Any) -> Returned:
 def both(x: Exchange) -> tuple[Asked, Answered] | None:
     """Question and answer where both can be read, and the answer is to that question."""
     question, answer = asked(x), answered(x)
-    if question is None or answer is None or envelope(x.answer).element != RESPONSES[question.service]:
+    if question is None or answer is None or response(x) != RESPONSES[question.service]:
         return None
     return question, answer
+
+
+def response(x: Exchange) -> str:
+    """The name of the response element, by the longer one where the text has two."""
+    name = envelope(x.answer).element
+    return RESPONSES["rendered"] if name == OTHER_NAME else name
 
 
 def pairs(x: Exchange, service: Service) -> Iterator[tuple[Wanted, Returned]]:

@@ -11,14 +11,18 @@ from typing import Any
 from harness.exchange import Answer, Exchange
 from harness.rule import Finding, rule
 from harness.wire import images
-from suites.web.wado_ws.bend import answer, said
+from suites.web.wado_ws.bend import answer, said, substituted
 from suites.web.wado_ws.reading import KIND, WADO, Returned, Wanted, pairs
 
 # The elements that tell the value that was used (6.4.2.2), and those that stand only where it was.
 USED = ("Annotation", "Rows", "Columns", "Region", "WindowCenter", "WindowWidth", "ImageQuality")
 IF_USED = ("PresentationUID", "PresentationSeriesUID")
 _FORMATS = ("image/jpeg", "image/png", "image/gif", "image/jp2")
+# What is too much for our reader is no fault of a picture.
+_OUR_BOUNDS = frozenset(f"image.{word}" for word in ("too-long", "size", "scans", "tiles"))
 _NUMBERS = ("WindowCenter", "WindowWidth", "ImageQuality")
+_NEXT = 0.07  # of a side: one pixel of a small picture
+_AS_ASKED = (*_NUMBERS, "Region", *IF_USED)
 
 
 def _renderings(x: Exchange) -> list[tuple[Wanted, Returned]]:
@@ -60,13 +64,19 @@ def renders_what_it_likes(x: Exchange) -> Answer | None:
     verifies="PS3.18-2017b-6.4.2.2-1",
     on=KIND,
     when=lambda x: any(_picture(returned) is not None for _, returned in _renderings(x)),
-    says="A rendered picture is one, in the format of its media type.",
+    says="A rendered picture is a whole one, in the format of its media type.",
 )
 def rendering_is_of_its_type(x: Exchange) -> Iterator[Finding]:
     for _, returned in _renderings(x):
         picture = _picture(returned)
         if picture is not None and picture.type != returned.type:
             yield Finding(picture.type or "no picture", returned.type, f"document {returned.name}")
+            continue
+        decoded = picture is not None and bool(picture.pixels)  # which may show flaws of its own
+        for flaw in picture.flaws.kept if picture is not None else ():
+            if flaw.code not in _OUR_BOUNDS:
+                lenient = decoded and flaw.code == "image.trailing"
+                yield Finding(flaw.got, flaw.want, f"document {returned.name} {flaw.where}", warn=lenient)
 
 
 @rendering_is_of_its_type.mutant
@@ -74,6 +84,16 @@ def jpeg_is_called_png(x: Exchange) -> Answer | None:
     """A picture in one format is called another."""
     names = {returned.type for _, returned in _renderings(x)}
     return said(x, "mimeType", "image/gif" if "image/gif" not in names else "image/png") if _renderings(x) else None
+
+
+@rendering_is_of_its_type.mutant
+def picture_is_cut(x: Exchange) -> Answer | None:
+    """The second half of the picture is lost."""
+    part = next((p for p in x.answer.parts if p.media.type in _FORMATS), None)
+    if part is None or not _renderings(x):
+        return None
+    octets = part.content.bytes()
+    return substituted(x.answer, octets, octets[: len(octets) // 2])
 
 
 @rendering_is_of_its_type.mutant
@@ -171,23 +191,27 @@ def first_rendering(x: Exchange) -> Returned | None:
     cites="PS3.18 2017b-6.4.2.1; 6.4.2.2",
     verifies=("PS3.18-2017b-6.4.2.2-1", "PS3.18-2017b-6.4.2.2-2"),
     on=KIND,
-    when=lambda x: any(wanted.texts.get(n) for wanted, _ in _renderings(x) for n in (*_NUMBERS, *IF_USED)),
-    says="A window, a quality and a presentation state that were asked for are the ones that were used.",
+    when=lambda x: any(wanted.texts.get(n) for wanted, _ in _renderings(x) for n in _AS_ASKED),
+    says="A window, a quality, a region and a presentation state that were asked for are the ones that were used.",
 )
 def values_as_asked(x: Exchange) -> Iterator[Finding]:
     for wanted, returned in _renderings(x):
-        for name in (*_NUMBERS, *IF_USED):
+        for name in _AS_ASKED:
             asked_for, told = wanted.texts.get(name), returned.texts.get(name)
-            if asked_for and told is not None and _value(name, told) != _value(name, asked_for):
+            if asked_for and told is not None and not _same(name, told, asked_for):
                 yield Finding(told[:40] or "nothing", asked_for[:40], f"document {returned.name}: {name}")
 
 
-def _value(name: str, text: str) -> object:
-    """Numbers as such, however they are written."""
+def _same(name: str, told: str, asked_for: str) -> bool:
+    """The same value, however numbers are written; a region may be moved to the next pixel."""
+    if name in IF_USED:
+        return told == asked_for
     try:
-        return float(text) if name in _NUMBERS else text
+        numbers, wanted = ([float(number) for number in text.split(",")] for text in (told, asked_for))
     except ValueError:
-        return text
+        return told == asked_for
+    slack = _NEXT if name == "Region" else 0.0
+    return len(numbers) == len(wanted) and all(abs(a - b) <= slack for a, b in zip(numbers, wanted, strict=True))
 
 
 @values_as_asked.mutant
@@ -200,3 +224,9 @@ def window_is_its_own(x: Exchange) -> Answer | None:
 def state_is_another(x: Exchange) -> Answer | None:
     """Another presentation state was applied."""
     return said(x, "PresentationUID", "1.2.3.4")
+
+
+@values_as_asked.mutant
+def region_is_in_pixels(x: Exchange) -> Answer | None:
+    """The region is told in pixels."""
+    return said(x, "Region", "0,0,512,512")

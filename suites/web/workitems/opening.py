@@ -39,9 +39,12 @@ def _tokens(answer: Answer, name: str) -> list[str]:
 )
 def opens(j: Journey) -> Iterator[Finding]:
     for x in _openings(j):
-        if x.answer.status != 101 and x.answer.status not in reading.OWN_REASONS:
-            # a name that only others can reach is told of, not condemned
-            yield Finding(x.answer.line, "101", x.ask.target, seq=x.seq, warn=not x.answer.status)
+        if x.answer.status != 101:
+            # a name that only others can reach, and what wants to know who is there, are told of, not condemned;
+            # to lead elsewhere is lawful (RFC 6455 4.2.2)
+            own = (0, *reading.OWN_REASONS)
+            soft = x.answer.status in own or 300 <= x.answer.status < 400
+            yield Finding(x.answer.line, "101", x.ask.target, seq=x.seq, warn=soft)
 
 
 def _openings(j: Journey) -> list[Exchange]:

@@ -135,12 +135,13 @@ def warns(x: Exchange, *phrases: str) -> bool:
     return any(p.lower() in w.lower() for w in warnings(x) for p in phrases)
 
 
-_CODE = re.compile(r"\s*(?:\d{3})\b")
+WORDS = (MISSING, INCORRECT, INCONSISTENT, UNCLAIMED, ALREADY, CREATED_OTHERWISE, UPDATED_OTHERWISE, UNSUPPORTED)
+_CODE = re.compile(r"(?:^|,) ?299\b")
 
 
 def coded(x: Exchange) -> bool:
-    """A Warning begins with a code, as RFC 7234 5.5 has it."""
-    return any(_CODE.match(w) for w in warnings(x))
+    """A Warning begins with the code 299, as all those of the service do; several may be in one field."""
+    return any(_CODE.search(w) for w in warnings(x))
 
 
 def everything(dataset: Any, path: str = "") -> Iterator[str]:

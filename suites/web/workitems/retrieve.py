@@ -256,12 +256,12 @@ def has_no_xml(x: Exchange) -> Answer | None:
 
 @rule(
     "workitem.model-asked-for",
-    cites="PS3.18 11.5.2, 11.1.3; 8.7.4",
+    cites="PS3.18 11.5.2, 11.9.3.3, 11.1.3; 8.7.4",
     verifies="PS3.18-11.1.3-1",
-    on=RETRIEVED,
+    on=f"{RETRIEVED}|{SEARCHED}",
     basis=STANDARD,
     when=lambda x: _shown(x) and bool(x.ask.accept.ranges) and "accept" not in x.ask.query,
-    says="A workitem comes in a media type that was asked for.",
+    says="A workitem, or what a search finds, comes in a media type that was asked for.",
 )
 def model_asked_for(x: Exchange) -> Iterator[Finding]:
     asked = [r for r in x.ask.accept.ranges if r.q > 0]

@@ -5,6 +5,7 @@ Must not know matching, but for what was created in the same journey.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from harness.exchange import Answer, Exchange, Journey
@@ -119,6 +120,65 @@ def search_models_agree(j: Journey) -> Iterator[Finding]:
 def one_more_in_json(x: Exchange) -> Answer | None:
     """In JSON a match comes twice."""
     return edited(x, lambda held: held + held[:1], SEARCHED)
+
+
+@journey(
+    "workitem.search-takes-its-keys",
+    cites="PS3.18 11.9.2, 11.2; PS3.4 CC.2.8.3, Table CC.2.5-3",
+    verifies="PS3.18-11.9.2-3",
+    on=KIND,
+    when=lambda j: any(_owed(x) for x in j.exchanges),
+    says="A search by keys that every server has to match is not refused, whether it finds something or not.",
+)
+def search_takes_its_keys(j: Journey) -> Iterator[Finding]:
+    for x in filter(_owed, j.exchanges):
+        if not x.answer.ok:
+            yield Finding(x.answer.line, "the matches, or none", f"GET {x.ask.target}", seq=x.seq)
+
+
+def _owed(x: Exchange) -> bool:
+    """Nothing in it is optional: each key has Matching Key Type R and a value, and JSON is accepted."""
+    if x.kind != SEARCHED or not lawful(x) or reading.declined(x):
+        return False
+    known, named = matching.keys(x.ask), asked.keys(x.ask)
+    plain = len(known) == len(named) and not any(asked.flag(x.ask, o) for o in asked.OPTIONS)
+    return bool(known) and plain and not any(k.universal for k in known) and "json" in str(x.ask.headers.get("accept"))
+
+
+@search_takes_its_keys.mutant
+def takes_no_worklist_label(x: Exchange) -> Answer | None:
+    """A search by Worklist Label is refused."""
+    return _refused(x, 400) if x.kind == SEARCHED and "WorklistLabel" in x.ask.query else None
+
+
+@search_takes_its_keys.mutant
+def nothing_is_not_found(x: Exchange) -> Answer | None:
+    """A search that finds nothing is answered 404."""
+    return _refused(x, 404) if x.kind == SEARCHED and x.answer.status == 204 else None
+
+
+def _refused(x: Exchange, status: int) -> Answer:
+    return x.answer.but(status=status, reason="", body=b"")
+
+
+@rule(
+    "workitem.search-is-a-list",
+    cites="PS3.18 11.1.3, 11.9.3.3; F.2",
+    verifies="PS3.18-11.1.3-1",
+    on=SEARCHED,
+    when=lambda x: bool(found(x)) and x.answer.json is not None,
+    says="What a search finds is an array in JSON, even when it is a single workitem.",
+)
+def search_is_a_list(x: Exchange) -> Iterator[Finding]:
+    if x.answer.json is not None and x.answer.json.root != "array":
+        yield Finding(f"an {x.answer.json.root}", "an array", "payload")
+
+
+@search_is_a_list.mutant
+def takes_one_out_of_its_list(x: Exchange) -> Answer | None:
+    """A single match is an object."""
+    rows = found(x) if x.kind == SEARCHED and x.answer.json is not None else None
+    return x.answer.but(body=json.dumps(rows[0]).encode()) if rows and len(rows) == 1 else None
 
 
 @rule(

@@ -17,6 +17,7 @@ from suites.web.workitems.making import (
     FINAL,
     IN_PROGRESS,
     LABEL,
+    LOCK,
     SCHEDULED,
     STATE,
     as_json,
@@ -84,6 +85,29 @@ def breaks_over_a_second_claim(x: Exchange) -> Answer | None:
     """A claim of what is claimed is answered 500."""
     second = x.kind == CHANGED and wanted(x) == IN_PROGRESS and x.answer.status in (400, 409)
     return x.answer.but(status=500, reason="Internal Server Error") if second else None
+
+
+@journey(
+    "workitem.claim-has-transaction-uid",
+    cites="PS3.18 11.7.1.4, 11.7.3.1; PS3.4 CC.2.1.3, Table CC.1.1-2",
+    verifies="PS3.18-11.7.2-7",
+    on=EVERY,
+    when=lambda j: bool(_claims_without(j)),
+    says="A claim of a SCHEDULED workitem without a Transaction UID is refused: 400 or 409.",
+)
+def claim_has_transaction_uid(j: Journey) -> Iterator[Finding]:
+    for m in _claims_without(j):
+        yield from refused(m)
+
+
+def _claims_without(j: Journey) -> list[Moment]:
+    return [m for m in cells(j, "C301") if m.item.state == SCHEDULED and wanted(m.x) == IN_PROGRESS and not key_of(m.x)]
+
+
+@claim_has_transaction_uid.mutant
+def claims_for_nobody(x: Exchange) -> Answer | None:
+    """A claim needs no Transaction UID."""
+    return _granting(x, IN_PROGRESS) if not key_of(x) else None
 
 
 @journey(
@@ -306,6 +330,27 @@ def blames_the_transaction_uid_for_everything(x: Exchange) -> Answer | None:
 
 
 @rule(
+    "workitem.warning-has-its-code",
+    cites="PS3.18 11.4.3.2, 11.6.3.2, 11.7.3.2, 11.8.3.2; RFC 7234 5.5",
+    verifies="PS3.18-11.7.3.2-1",
+    on=f"{reading.CREATED}|{reading.UPDATED}|{CHANGED}|{reading.ASKED_TO_CANCEL}",
+    content=False,
+    when=lambda x: warns(x, *reading.WORDS),
+    says="A Warning of the Worklist service has the code 299.",
+)
+def warning_has_its_code(x: Exchange) -> Iterator[Finding]:
+    if not reading.coded(x):
+        yield Finding("; ".join(reading.warnings(x)), "299, the service and the text", "Warning")
+
+
+@warning_has_its_code.mutant
+def warns_by_another_code(x: Exchange) -> Answer | None:
+    """Warnings have the code 199."""
+    said = x.answer.headers.get("warning") or ""
+    return x.answer.but(headers=x.answer.headers.but("warning", said.replace("299", "199", 1))) if said else None
+
+
+@rule(
     "workitem.step-answers-briefly",
     cites="PS3.18 11.6.3.3, 11.7.3.1, 11.7.3.3",
     verifies=("PS3.18-11.6.3.3-1", "PS3.18-11.7.3.3-1"),
@@ -315,10 +360,18 @@ def blames_the_transaction_uid_for_everything(x: Exchange) -> Answer | None:
     says="The answer to an Update or a change of state has no payload, or a Status Report, but never the workitem.",
 )
 def step_answers_briefly(x: Exchange) -> Iterator[Finding]:
-    if any(STATE in dataset or LABEL in dataset for dataset in reading.datasets(x.answer)):
+    given = {STATE, LABEL, *(reading.only(x.ask) or ())} - {LOCK, "00080005"}
+    if any(given & dataset.keys() for dataset in reading.datasets(x.answer)):
         yield Finding("a workitem", "no payload, or a Status Report", "payload")
     elif x.answer.body.size and x.context and x.context.policy("D-14") == "none":
         yield Finding(f"{x.answer.body.size} octets", "no payload", "payload", warn=True, policy="D-14")
+
+
+@step_answers_briefly.mutant
+def sends_the_update_back(x: Exchange) -> Answer | None:
+    """What an Update gave is its answer."""
+    given = reading.only(x.ask) if x.kind == reading.UPDATED and x.answer.ok else None
+    return x.answer.but(body=as_json(given), type="application/dicom+json") if given else None
 
 
 @step_answers_briefly.mutant

@@ -145,7 +145,8 @@ def after(x: Exchange, item: Item) -> Item:
 
 def _refused(x: Exchange, item: Item) -> Item:
     if x.answer.status in reading.GONE and x.kind != CREATED:
-        return Item(ABSENT)
+        # what is over may be kept from retrieval (11.5.2), and still be known when it is created again
+        return item if item.state == ABSENT else Item()
     return Item() if x.kind == CREATED and item.state == ABSENT and x.answer.status == 409 else item
 
 

@@ -58,8 +58,12 @@ def points_at_itself(x: Exchange) -> Answer | None:
 
 
 def _serves(j: Journey) -> bool:
-    """Some subscription to a workitem was created, so the product has the service."""
-    return any(x.kind == SUBSCRIBED and granted(x) for x in j.exchanges)
+    """Some subscription to a workitem was created, or breaks the server, so the product has the service."""
+    return any(x.kind == SUBSCRIBED and (granted(x) or _broken(x)) for x in j.exchanges)
+
+
+def _broken(x: Exchange) -> bool:
+    return x.answer.status >= 500 and not declined(x)
 
 
 def _steps(j: Journey, *steps: str) -> list[Exchange]:
@@ -91,6 +95,12 @@ def just_fine(x: Exchange) -> Answer | None:
     """A subscription to the worklist is answered 404."""
     whole = x.kind == SUBSCRIBED and reading.all_of_them(x.resource.uid) and granted(x)
     return x.answer.but(status=404, reason="Not Found", body=b"") if whole else None
+
+
+@created.mutant
+def falls_over_subscribers(x: Exchange) -> Answer | None:
+    """Every subscription is answered 500."""
+    return x.answer.but(status=500, reason="Internal Server Error", body=b"") if x.kind == SUBSCRIBED else None
 
 
 @journey(

@@ -6,6 +6,7 @@ Must not know subscriptions: the model of `watching` says what is due.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from harness.exchange import Answer, Exchange, Journey
 from harness.rule import ASK, Finding, journey
@@ -16,6 +17,7 @@ from suites.web.workitems.making import (
     PERFORMERS,
     PROGRESS,
     REASON,
+    REASON_CODE,
     STATION,
     element,
 )
@@ -29,6 +31,7 @@ from suites.web.workitems.watching import (
     STATE_REPORT,
     Event,
     Expected,
+    assignment,
     disagreements,
     listened,
     pairs,
@@ -54,8 +57,12 @@ def _missing(j: Journey, *types: int, initial: bool | None = None) -> Iterator[F
 def _untrue(j: Journey, *types: int) -> Iterator[Finding]:
     """Events that do not say what they had to."""
     for expected, event in pairs(j, *types):
+        # the table has codes and organizations of performers, the text of CC.2.4.3 the sequence that they come from
+        unfolded = replace(event, dataset={**assignment(event.dataset), **event.dataset})
+        wrong = {path for path, _, _ in disagreements(expected, unfolded)}
         for path, got, want in disagreements(expected, event):
-            yield Finding(got, want, f"{path}, event type {event.type} of {event.uid}", seq=event.x.seq)
+            where = f"{path}, event type {event.type} of {event.uid}"
+            yield Finding(got, want, where, seq=event.x.seq, warn=path not in wrong)
 
 
 def _withheld(x: Exchange, *types: int) -> Answer | None:
@@ -152,6 +159,12 @@ def keeps_the_request_to_itself(x: Exchange) -> Answer | None:
 def keeps_the_reason_to_itself(x: Exchange) -> Answer | None:
     """A request to cancel is told without its reason."""
     return each(x, without(REASON), EVENT)
+
+
+@cancel_requested.mutant
+def keeps_the_code_to_itself(x: Exchange) -> Answer | None:
+    """A request to cancel is told without the code of its reason."""
+    return each(x, without(REASON_CODE), EVENT)
 
 
 @journey(

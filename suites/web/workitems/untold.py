@@ -20,6 +20,7 @@ from suites.web.workitems.watching import (
     EVENT,
     INSTANCE,
     KIND,
+    OPENED,
     STATE_REPORT,
     TYPE,
     Event,
@@ -189,6 +190,41 @@ def filters_nothing(told: Whole) -> Whole | None:
         last = x if x.kind == EVENT else last
         if x.kind == reading.CREATED and x.answer.ok and last is not None:
             made.append(_saying(last, **{INSTANCE: element(INSTANCE, reading.uid_of(x))}))
+    return tuple(made) if len(made) > len(told) else None
+
+
+@journey(
+    "event.to-subscribers-only",
+    cites="PS3.18 11.10.2; PS3.4 CC.2.3.1, CC.2.4.3",
+    verifies="PS3.18-11.10.2-1",
+    on=KIND,
+    when=lambda j: any(_of_others(j, h) for h in listened(j)),
+    says="What happens to a workitem is told to those who are subscribed to it, not to others who listen.",
+)
+def to_subscribers_only(j: Journey) -> Iterator[Finding]:
+    for h in listened(j):
+        foreign = _of_others(j, h)
+        for event in (e for e in h.events if e.uid in foreign):
+            want = "none: it is not subscribed to it"
+            yield Finding(f"an event of {event.uid}", want, f"told to {h.title}", seq=event.x.seq)
+
+
+def _of_others(j: Journey, h: Heard) -> set[str]:
+    """Workitems that others who listen are told of, and that this one was never subscribed to."""
+    mine = {e.uid for e in h.due}
+    return {e.uid for other in listened(j) for e in other.due if other is not h} - mine
+
+
+@to_subscribers_only.mutant(at=ASK)
+def tells_whoever_listens(told: Whole) -> Whole | None:
+    """Every event goes to all connections."""
+    opened = [x.seq for x in told if x.kind == OPENED]
+    made: list[Exchange] = []
+    for x in told:
+        made.append(x)
+        if x.kind == EVENT:
+            own = x.facts.get("connection")
+            made += [x.but(facts={**x.facts, "connection": other}) for other in opened if other != own]
     return tuple(made) if len(made) > len(told) else None
 
 

@@ -106,12 +106,14 @@ class Heard:
 
     def match(self) -> None:
         """Pair each event with one that is due and not paired yet: one whose content agrees before one whose does not,
-        one that has to come before one that may, and the first of them."""
+        one whose time has come, one that has to come before one that may, and the first of them. What came before its time and says something
+        else is a report that nobody asked for."""
         left = list(self.due)
         for event in self.events:
             fits = [e for e in left if e.type == event.type and e.uid == event.uid and _alike(e, event)]
+            fits = [e for e in fits if e.at < event.at or not any(disagreements(e, event))]
             if fits:
-                expected = min(fits, key=lambda e: (any(disagreements(e, event)), e.optional))
+                expected = min(fits, key=lambda e: (any(disagreements(e, event)), e.at > event.at, e.optional))
                 left.remove(expected)
                 self.pairs.append((expected, event))
 
@@ -209,7 +211,7 @@ class _Model:
                 s.single[uid] = UNLOCKED if True in fits else PERHAPS
                 self._initial(x, uid, title, "created, and meets the filter")
         if self._populated(dataset):
-            self._expect(x, ASSIGNED, uid, "created with a station or performer", says=_assignment(dataset))
+            self._expect(x, ASSIGNED, uid, "created with a station or performer", says=assignment(dataset))
 
     @staticmethod
     def _populated(dataset: DataSet) -> bool:
@@ -234,7 +236,7 @@ class _Model:
             )
         if {STATION, PERFORMERS} & set(given):
             same = all(before.get(t) == item.get(t) for t in (STATION, PERFORMERS))
-            self._expect(x, ASSIGNED, uid, "assigned anew", optional=same, says=_assignment(item))
+            self._expect(x, ASSIGNED, uid, "assigned anew", optional=same, says=assignment(item))
 
     def _changed(self, x: Exchange) -> None:
         uid, state = uid_of(x), wanted(x)
@@ -334,7 +336,7 @@ def _filter(ask: Ask) -> Ask:
     return ask.but(target=f"{ask.target.partition('?')[0]}?{'&'.join(words)}")
 
 
-def _assignment(item: DataSet) -> DataSet:
+def assignment(item: DataSet) -> DataSet:
     """What a UPS Assigned event says of this workitem: the station, and of its performers codes and organizations."""
     says = {STATION: item[STATION]} if item.get(STATION, {}).get("Value") else {}
     for tag in ("00404009", "00404036"):

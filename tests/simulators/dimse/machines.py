@@ -31,8 +31,10 @@ class User:
         classes: Iterable[str],
         serve: Serve = agree_to_all,
         roles: Sequence[Role] = (),
+        title: str = "MACHINE",
     ) -> None:
         self._entity = entity
+        self._title = title
         self._blobs = Blobs(folder / "blobs")
         self._classes = tuple(classes)
         self._serve = serve
@@ -46,7 +48,7 @@ class User:
         self.leave()
         self.facts = dict(facts)
         contexts = propose([(uid, [EXPLICIT]) for uid in self._classes])
-        offer = Offer(contexts, self._entity.title, "MACHINE", roles=self._roles)
+        offer = Offer(contexts, self._entity.title, self._title, roles=self._roles)
         self.dial = Dial(self._entity, self._blobs, offer, Limits(deadline=10.0), serve=self._serve)
         assert self.dial.open, self.dial.ended
         return self.dial

@@ -22,11 +22,14 @@ NO_SERVICE = (404, 405, 501)
 
 
 def there(web: Web) -> bool:
-    """Whether the product has the service: one search, once a run. What refuses it otherwise has it."""
+    """Whether the product has the service: one search, once a run. What refuses it otherwise has it.
+
+    A worklist that is empty may be taken for one that is not there, wrongly; what creates workitems has it too.
+    """
     shared = web.session.shared
     if THERE not in shared:
         status = web.get("workitems?limit=1").answer.status
-        shared[THERE] = status not in NO_SERVICE
+        shared[THERE] = status not in NO_SERVICE or (status == 404 and bool(Agent(web, "there").create(form="bare")))
         if not shared[THERE]:
             web.session.note("skipped", f"the Worklist service: a search for workitems was answered {status}")
     return bool(shared[THERE])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.exchange import Exchange
 from harness.rule import probe
 from harness.talk.conversation import Web
 from harness.talk.socket import Channel
@@ -74,12 +75,7 @@ def listening(web: Web, *words: object) -> Iterator[tuple[Agent, str, str, Liste
         channel: Channel | None = None
         if agent is not None:
             name, title = agent.create(), agent.title()
-            x = agent.subscribe(name, title)
-            url = x.answer.headers.get("content-location") or ""
-            if x.answer.ok and url.lower().startswith(("ws://", "wss://")):
-                channel = web.socket(url, facts={"title": title})
-            else:
-                web.session.note("skipped", f"notifications: a subscription was answered {x.answer.line}")
+            channel = _opened(web, agent.subscribe(name, title), title)
         if agent is None or channel is None or not channel.standing:
             yield None
             return
@@ -90,6 +86,15 @@ def listening(web: Web, *words: object) -> Iterator[tuple[Agent, str, str, Liste
             ear.silence()
 
 
+def _opened(web: Web, x: Exchange, title: str) -> Channel | None:
+    """The connection that a subscription points to, None when it points to none."""
+    url = x.answer.headers.get("content-location") or ""
+    if x.answer.ok and url.lower().startswith(("ws://", "wss://")):
+        return web.socket(url, facts={"title": title})
+    web.session.note("skipped", f"notifications: a subscription was answered {x.answer.line}")
+    return None
+
+
 @probe("workitems.watch-one", provokes=KINDS, needs="write")
 def watch_one(web: Web) -> None:
     """A workitem is subscribed to, and goes through all that is to be told; then it is subscribed to no more."""
@@ -97,8 +102,9 @@ def watch_one(web: Web) -> None:
         if watch is None:
             return
         agent, name, title, ear = watch
-        agent.subscribe(name, title, "deletionlock=true")
-        ear.hear()
+        for _ in range(2):  # also where nothing changes by it
+            agent.subscribe(name, title, "deletionlock=true")
+            ear.hear()
         agent.update(name, making.attributes(x00404041="INCOMPLETE"), None)
         ear.hear()
         lock = agent.claim(name)
@@ -112,7 +118,8 @@ def watch_one(web: Web) -> None:
         ear.hear()
         agent.update(name, making.attributes(x00404034=[performer("ANNA")]), lock)
         ear.hear()
-        why = making.attributes(x00741238="the patient has left", x0074100A="tel:+1555", x0074100C="A. Nurse")
+        why = making.attributes(x00741238="the patient has left", x0074100A="tel:+1555", x0074100C="A. Nurse",
+                                x0074100E=[code("110514")])  # fmt: skip
         agent.cancel(name, why)
         ear.hear()
         agent.finish(name, lock)
@@ -191,25 +198,46 @@ def watch_suspended(web: Web) -> None:
         agent.unsubscribe(WORKLIST, title)
 
 
+@probe("workitems.watch-apart", provokes=KINDS, needs="write")
+def watch_apart(web: Web) -> None:
+    """Two AE titles listen at once, each subscribed to a workitem of its own: each hears of its own one only."""
+    with listening(web) as watch:
+        if watch is None:
+            return
+        agent, name, _, ear = watch
+        second, other = agent.create(), agent.title()
+        channel = _opened(web, agent.subscribe(second, other), other)
+        if channel is None:
+            return
+        with channel:
+            near = Listener(channel)
+            near.silence()
+            agent.claim(name)
+            ear.hear()
+            agent.claim(second)
+            near.hear()
+            ear.silence()
+            near.silence()
+
+
 @probe("workitems.watch-filtered", provokes=KINDS, needs="write")
 def watch_filtered(web: Web) -> None:
-    """A filtered subscription: of workitems that meet the filter all is told, of others nothing."""
+    """A subscription with two keys: of workitems that meet both all is told, of those that meet one of them nothing."""
     with listening(web) as watch:
         if watch is None:
             return
         agent, _, title, ear = watch
         wanted = f"F{agent.worklist}"
-        keys = f"filter=WorklistLabel%3D{wanted}"
+        keys = f"filter=WorklistLabel%3D{wanted},ScheduledProcedureStepPriority%3DHIGH"
         x = agent.subscribe(FILTERED, title, keys)
         if not x.answer.ok and x.answer.status != 403:
-            x = agent.subscribe(FILTERED, title, f"WorklistLabel={wanted}")
+            x = agent.subscribe(FILTERED, title, f"WorklistLabel={wanted}&ScheduledProcedureStepPriority=HIGH")
         if not x.answer.ok:
             return
         ear.silence()
-        meant = agent.create(agent.item(x00741202=wanted))
+        meant = agent.create(agent.item(x00741202=wanted, x00741200="HIGH"))
         ear.hear()
-        other = agent.create()
-        for one in (meant, other):
+        for one in (meant, agent.create(agent.item(x00741202=wanted)), agent.create(agent.item(x00741200="HIGH"))):
             key = agent.claim(one)
             ear.silence()
             agent.finish(one, key, COMPLETED)
