@@ -121,7 +121,7 @@ class Provider:
             found.SpecificCharacterSet = item.content.SpecificCharacterSet
             return status, found
 
-    def set(self, event: Any) -> tuple[Status, Dataset | None]:
+    def modify(self, event: Any) -> tuple[Status, Dataset | None]:
         uid, given = str(event.request.RequestedSOPInstanceUID), event.modification_list
         with self._lock:
             item = self.items.get(uid)
@@ -318,14 +318,15 @@ def provider(peers: dict[str, Entity]) -> Iterator[Entity]:
     for sop_class in CLASSES:
         ae.add_supported_context(sop_class)
     handlers = [
-        (evt.EVT_N_CREATE, held.create), (evt.EVT_N_GET, held.get), (evt.EVT_N_SET, held.set),
+        (evt.EVT_N_CREATE, held.create), (evt.EVT_N_GET, held.get), (evt.EVT_N_SET, held.modify),
         (evt.EVT_N_ACTION, held.act), (evt.EVT_C_FIND, held.find),
     ]  # fmt: skip
     server = ae.start_server((HERE, 0), block=False, evt_handlers=handlers)  # type: ignore[arg-type]
+    assert server is not None
+    assert server.socket is not None
     posting = threading.Thread(target=held.post, name="events", daemon=True)
     posting.start()
     try:
-        assert server is not None
         yield Entity(TITLE, HERE, server.socket.getsockname()[1])
     finally:
         held.stop()

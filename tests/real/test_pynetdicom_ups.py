@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.tag import Tag
 
 from dicomproof.observe import Events, observe
 from dicomproof.observe import Options as Watched
@@ -76,7 +77,7 @@ def perform(place: Entity, port: int) -> tuple[list[int], list[tuple[str, int]]]
         went = a.send_n_set(making.progress(LOCK, 50), push, UID, meta_uid=pull)
         ended = a.send_n_set(making.performed(LOCK), push, UID, meta_uid=pull)
         done = a.send_n_action(making.state("COMPLETED", LOCK), 1, push, UID, meta_uid=pull)
-        got = a.send_n_get([0x00741000], push, UID, meta_uid=pull)
+        got = a.send_n_get([Tag(0x00741000)], push, UID, meta_uid=pull)
         matches = [status.Status for status, _ in a.send_c_find(making.query({"00100020": "UPYND1"}), pull)]
         with came:
             assert came.wait_for(lambda: len(told) == 4, 10)

@@ -17,7 +17,8 @@ from harness.talk.identifiers import encoded
 from harness.upper_layer import message as say
 from harness.upper_layer.message import Message
 from harness.verdict import Outcome
-from harness.wire.sop import UPS, UPS_EVENT, UPS_FILTERED, UPS_PULL, UPS_PUSH, UPS_WATCH
+from harness.wire.sop import UPS, UPS_EVENT, UPS_FILTERED, UPS_GLOBAL, UPS_PULL, UPS_PUSH, UPS_WATCH
+from simulators.archive.workitem_subscriptions import Subscribed, Subscriptions
 from simulators.dimse.visit import Mutation
 from suites.dimse.ups import answers, events, found, making, probes, probes_events, requests, retrieved, subscriptions
 from suites.dimse.ups.table import CANCELED, COMPLETED, IN_PROGRESS, RIGHT, SCHEDULED, STATES, WRONG
@@ -206,6 +207,36 @@ def test_a_lock_without_a_value_is_worth_a_look_only() -> None:
         )
         assert met is not None
         assert [f.warn for f in met] == [warn]
+
+
+def test_who_creates_may_be_subscribed() -> None:
+    """CC.2.5.3 leaves it to the provider; what comes of it is neither too much nor unasked for."""
+
+    newcomer = Subscriptions.newcomer
+
+    def with_us(self: Subscriptions, attributes: Any) -> Subscribed:
+        return Subscribed(self.interned({**newcomer(self, attributes).audience, stepping.US: False}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Subscriptions, "newcomer", with_us)
+        told = stepping.run(["ups.watched-globally", "ups.watched-life"], ASKED)
+    assert {v.rule: v.findings[:2] for v in told.judge.finish() if v.findings} == {}
+
+
+@pytest.mark.parametrize(("status", "locked", "met"), [(0, True, 0), (0xC307, True, 1), (0xC307, False, None)])
+def test_a_lock_keeps_what_is_over(status: int, locked: bool, met: int | None) -> None:
+    watch = say.n_action_rq(5, 1, UPS_PUSH, UID, 3, data(making.subscription("ME", locked)))
+    told = session(*CLAIMED, (watch, 0), *DONE[2:], (say.n_get_rq(3, 1, UPS_PUSH, UID), status))
+    got = findings("ups.lock-keeps", told)
+    assert (None if got is None else len(got)) == met
+
+
+def test_a_lock_that_was_given_back_keeps_nothing() -> None:
+    watch = say.n_action_rq(5, 1, UPS_PUSH, UID, 3, data(making.subscription("ME", True)))
+    for uid in (UID, UPS_GLOBAL):
+        leave = say.n_action_rq(5, 1, UPS_PUSH, uid, 4, data(making.subscription("ME", None)))
+        told = session(*CLAIMED, (watch, 0), (leave, 0), *DONE[2:], (say.n_get_rq(3, 1, UPS_PUSH, UID), 0xC307))
+        assert findings("ups.lock-keeps", told) is None
 
 
 @pytest.mark.parametrize("status", [0x0000, 0xB301, 0xC315, 0x0124, 0xC307])

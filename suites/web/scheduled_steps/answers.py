@@ -99,7 +99,7 @@ def _not_found(x: Exchange) -> bool:
 @no_match.mutant
 def finds_no_resource(x: Exchange) -> Answer | None:
     """Nothing is told by 404."""
-    return emptied(x.answer, 404, "Not Found") if x.facts.get("nobody") else None
+    return emptied(x.answer, 404, "Not Found") if x.answer.status == 204 else None
 
 
 @no_match.mutant

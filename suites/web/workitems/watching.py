@@ -106,8 +106,8 @@ class Heard:
 
     def match(self) -> None:
         """Pair each event with one that is due and not paired yet: one whose content agrees before one whose does not,
-        one whose time has come, one that has to come before one that may, and the first of them. What came before its time and says something
-        else is a report that nobody asked for."""
+        one whose time has come, one that has to come before one that may, and the first of them. What came before its
+        time and says something else is a report that nobody asked for."""
         left = list(self.due)
         for event in self.events:
             fits = [e for e in left if e.type == event.type and e.uid == event.uid and _alike(e, event)]
