@@ -93,7 +93,7 @@ EXAMPLES = [(r, make) for r in CATALOGUE.rules.values() for make in r.examples]
 
 @pytest.mark.parametrize(("rule", "make"), EXAMPLES, ids=lambda x: getattr(x, "id", getattr(x, "__name__", "")))
 def test_an_example_exercises_its_rule_which_is_content(rule: Rule[Any], make: Callable[[], Example]) -> None:
-    judge = Judge(CATALOGUE, rules=[rule], grounded=False)
+    judge = Judge(CATALOGUE, Context(edition_for(rule)), [rule], grounded=False)
     made = make()
     if isinstance(made, Association):
         for side in SIDES:
