@@ -13,9 +13,10 @@ import pytest
 
 import suites
 from dicomproof.catalogue import defect_rows, gaps
+from dicomproof.matrix import edition_for
 from dicomproof.reask import ASKED, conversation
 from harness.association import SIDES, Association
-from harness.context import POLICIES
+from harness.context import POLICIES, Context
 from harness.judge import Judge
 from harness.rule import Example, Role, Rule
 from harness.verdict import Outcome
