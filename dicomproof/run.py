@@ -267,7 +267,7 @@ class _Run:
             )
 
     def _wanted(self) -> Iterator[Probe]:
-        kinds = [on for rule in self.rules for on in rule.on.split("|")]
+        kinds = [on for rule in self.rules if rule.applies_in(self.edition) for on in rule.on.split("|")]
         for probe in self.catalogue.probes.values():
             provoked = [p for p in probe.provokes if p.split(".")[0] in self.voices.doors]
             if probe.id not in GIVING and any(_overlap(k, p) for k in kinds for p in provoked):
