@@ -96,6 +96,12 @@ def rewritten(message: Message, change: Change) -> Message | None:
     return message.carrying(changed) if changed != octets else None
 
 
+def within(message: Message, verb: str, change: Change, action: int | None = None) -> Message | None:
+    """A request of this service, and of this action type if one is named, with another data set; None for any other."""
+    fits = is_request(message, verb) and action in (None, message.command.get("ActionTypeID"))
+    return rewritten(message, change) if fits else None
+
+
 def replaced(message: Message, old: bytes, new: bytes) -> Message | None:
     """The message with the first occurrence of some octets of its data set replaced; None when they are not there."""
     octets = octets_of(message)
@@ -149,3 +155,8 @@ def dropped(found: Dataset, *tags: int) -> bool:
     for tag in there:
         del found[tag]
     return bool(there)
+
+
+def without_the_empty(found: Dataset) -> bool:
+    """Take out what has no value; whether there was any."""
+    return dropped(found, *(int(element.tag) for element in found if not element.value))

@@ -68,6 +68,11 @@ def readable(o: Operation, message: Message) -> bool:
     return message.data is not None and bool(found.elements) and not broken
 
 
+def asks_readably(o: Operation) -> bool:
+    """The request has a data set that could be read to its end."""
+    return readable(o, o.request)
+
+
 @view
 def matches(o: Operation) -> Sequence[DataSet]:
     """The identifiers of the Pending responses of a C-FIND, in order; unreadable ones are left out."""

@@ -1,4 +1,4 @@
-"""Fixtures of the rendered resources: an archive, a client of its door, and a study with one of each thing."""
+"""An archive, a client of its door, a study with one of each thing that can be rendered; the Worklist Service."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from simulators.archive.archive import Archive
 from simulators.web.app import web
 from simulators.web.service import Service
 from tests.simulators.rendered import mixture
+from tests.simulators.workitems_door import Door
 from tests.web.door import Client
 
 
@@ -30,3 +31,11 @@ def client(archive: Archive) -> Client:
 def mixed(archive: Archive) -> Archive:
     """A study with an image, an image of three frames, a report, and a presentation state for the first image."""
     return mixture(archive)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    """The Worklist Service."""
+    made = Door(tmp_path)
+    yield made
+    made.archive.close()

@@ -1,98 +1,24 @@
-"""The Worklist Service at the web door: PS3.18 chapter 11, statuses, Warnings and forms, and its notifications."""
+"""The Worklist Service at the web door: PS3.18 chapter 11, statuses, Warnings and forms."""
 
 from __future__ import annotations
 
 import json
-import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.testclient import TestClient, WebSocketDenialResponse
-from starlette.websockets import WebSocketDisconnect
 
 from dicomproof.simulate import forgetting
-from simulators.archive import workitem_events
-from simulators.archive.archive import Archive
 from simulators.model.json_decode import decode
 from simulators.model.xml_encode import encode as as_xml
-from simulators.web import workitems_subscribe
-from simulators.web.app import web
 from simulators.web.capabilities import description
-from simulators.web.service import Service
-from tests.simulators.archive.making import LOCK, abandoned, performed, progress, value, workitem
+from tests.simulators.archive.making import LOCK, performed, progress, value, workitem
+from tests.simulators.workitems_door import CLIENT, FILTERED, JSON, WORKLIST, XML, Door, W, warning
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using `httpx`")
-JSON, XML = "application/dicom+json", "application/dicom+xml"
-W = "1.2.840.1"
-WORKLIST, FILTERED = "1.2.840.10008.5.1.4.34.5", "1.2.840.10008.5.1.4.34.5.1"
-CLIENT = "http://sim.test/dicomweb"
-
-
-class Door:
-    """What a user agent says to one origin server."""
-
-    def __init__(self, folder: Path, edition: str = "2024e", **options: Any) -> None:
-        self.archive = Archive(folder)
-        self.client = TestClient(web(Service(self.archive, edition=edition, **options)), base_url=CLIENT)
-
-    def send(self, method: str, path: str, content: Any = None, **headers: str) -> httpx.Response:
-        body = content if isinstance(content, bytes | None) else json.dumps(content).encode()
-        given = {"accept": JSON, **({"content-type": JSON} if body is not None else {}), **headers}
-        found: httpx.Response = self.client.request(method, path, content=body, headers=given)
-        return found
-
-    def create(self, uid: str = W, **more: Any) -> httpx.Response:
-        return self.send("POST", f"/workitems?{uid}", [workitem(**more)])
-
-    def state(self, state: str, lock: str | None = LOCK, uid: str = W) -> httpx.Response:
-        given = {"00741000": value("CS", state)} | ({"00081195": value("UI", lock)} if lock else {})
-        return self.send("PUT", f"/workitems/{uid}/state", [given])
-
-    def held(self, uid: str = W) -> dict[str, Any]:
-        answer = self.send("GET", f"/workitems/{uid}")
-        (found,) = answer.json()
-        made: dict[str, Any] = found
-        return made
-
-    def ended(self, state: str, uid: str = W) -> None:
-        self.create(uid)
-        self.state("IN PROGRESS", uid=uid)
-        change = performed() if state == "COMPLETED" else abandoned()
-        assert self.send("POST", f"/workitems/{uid}", [change]).status_code == 200
-        assert self.state(state, uid=uid).status_code == 200
-
-    def socket(self, where: str) -> Any:
-        return self.client.websocket_connect(re.sub("^ws://sim.test", "", where))
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Door]:
-    made = Door(tmp_path)
-    yield made
-    made.archive.close()
-
-
-def warning(answer: httpx.Response) -> str:
-    """The sentence of the Warning field."""
-    field: str = answer.headers.get("warning", "")
-    assert not field or field.startswith(f"299 {CLIENT}: ")
-    return field.removeprefix(f"299 {CLIENT}: ")
-
-
-def events(socket: Any, count: int) -> list[tuple[str, int, str]]:
-    found = [json.loads(socket.receive_text()) for _ in range(count)]
-    for event in found:
-        assert event["00000002"] == value("UI", "1.2.840.10008.5.1.4.34.6.1")
-        assert event["00000110"]["vr"] == "US"
-        assert list(event) == sorted(event)
-    return [(e["00001000"]["Value"][0], e["00001002"]["Value"][0],
-             "".join(e.get("00741000", {}).get("Value", ()))) for e in found]  # fmt: skip
 
 
 # --- create --------------------------------------------------------------------------------------------------------
@@ -348,118 +274,6 @@ def test_nothing_is_found(tmp_path: Path, edition: str, status: int, form: str) 
     if status == 200 and answer.headers["content-type"] == JSON:
         assert answer.json() == []
     door.archive.close()
-
-
-# --- subscriptions and notifications -------------------------------------------------------------------------------
-
-
-def test_subscribe_and_hear(door: Door) -> None:
-    door.create()
-    answer = door.send("POST", f"/workitems/{W}/subscribers/AE%201")
-    assert (answer.status_code, answer.content) == (201, b"")
-    where = answer.headers["content-location"]
-    assert where == "ws://sim.test/dicomweb/notifications/AE%201"
-    with door.socket(where) as socket:
-        assert events(socket, 1) == [(W, 1, "SCHEDULED")]
-        door.state("IN PROGRESS")
-        door.send("POST", f"/workitems/{W}", [progress(50)])
-        socket.send_text("nobody listens to this")
-        door.send("POST", f"/workitems/{W}/cancelrequest", [{"00741238": value("LT", "why")}])
-        assert events(socket, 3) == [(W, 1, "IN PROGRESS"), (W, 3, ""), (W, 2, "")]
-        assert door.send("DELETE", f"/workitems/{W}/subscribers/AE%201").status_code == 200
-        door.send("POST", f"/workitems/{W}", [progress(60)])
-        door.send("POST", f"/workitems/{W}/subscribers/AE%201")
-        assert events(socket, 1) == [(W, 1, "IN PROGRESS")]  # nothing of what happened in between
-
-
-def test_the_connection_may_be_there_first_and_come_again(door: Door) -> None:
-    with door.socket("/dicomweb/notifications/AE") as socket:
-        door.send("POST", f"/workitems/{WORKLIST}/subscribers/AE?deletionlock=false")
-        door.create()
-        assert events(socket, 1) == [(W, 1, "SCHEDULED")]
-    door.state("IN PROGRESS")
-    with door.socket("/dicomweb/notifications/AE") as socket:
-        assert events(socket, 1) == [(W, 1, "IN PROGRESS")]
-
-
-FORMS = [
-    "filter=00100020=P1,00741204=L*",
-    "filter=PatientID%3DP1%2CProcedureStepLabel%3DL*",
-    "filter=PatientID=P1&filter=ProcedureStepLabel=L*",
-    "PatientID=P1&ProcedureStepLabel=L*&whatever=7",
-]
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_a_filter_in_each_form(door: Door, form: str) -> None:
-    door.create("1.1", label="L1", patient="P1")
-    door.create("1.2", label="L1", patient="P2")
-    answer = door.send("POST", f"/workitems/{FILTERED}/subscribers/AE?deletionlock=true&{form}")
-    assert answer.status_code == 201
-    with door.socket(answer.headers["content-location"]) as socket:
-        assert events(socket, 1) == [("1.1", 1, "SCHEDULED")]
-        door.create("1.3", label="X", patient="P1")
-        door.create("1.4", label="L4", patient="P1")
-        assert events(socket, 1) == [("1.4", 1, "SCHEDULED")]
-
-
-@pytest.mark.parametrize("query", ["", "filter=", "filter=PatientID", "filter=Nothing=1", "filter=PatientID=",
-                                   "deletionlock=yes&filter=PatientID=1", "filter=00404005=soon", "filter=%zz",
-                                   "filter=PatientID=1,PatientID=2", "filter=TransactionUID=1.2"])  # fmt: skip
-def test_a_filter_that_is_none(door: Door, query: str) -> None:
-    answer = door.send("POST", f"/workitems/{FILTERED}/subscribers/AE?{query}")
-    assert answer.status_code == 400
-    assert door.archive.workitems.titles("web") == []
-
-
-def test_a_name_within_a_filter_has_its_comma() -> None:
-    from simulators.web.query import read
-
-    (parameter,) = read("filter=PatientName=Doe%2CJo,PatientID=1%2525")
-    assert workitems_subscribe._members(parameter) == ["PatientName=Doe,Jo", "PatientID=1%25"]
-
-
-def test_what_is_not_subscribed(door: Door) -> None:
-    door.create()
-    for path, status in (
-        (f"/workitems/{W}/subscribers/AE", 404), (f"/workitems/{WORKLIST}/subscribers/AE", 404),
-        (f"/workitems/{FILTERED}/subscribers/AE", 404), ("/workitems/1.2.3/subscribers/AE", 404),
-        (f"/workitems/{W}/subscribers/{'A' * 17}", 400), ("/workitems/1.02/subscribers/AE", 400),
-        (f"/workitems/{W}/subscribers/A%5CB", 400), (f"/workitems/{W}/subscribers/%20", 400),
-    ):  # fmt: skip
-        assert door.send("DELETE", path).status_code == status, path
-    assert door.send("POST", f"/workitems/{WORKLIST}/subscribers/AE/suspend").status_code == 404
-    assert door.send("POST", f"/workitems/{W}/subscribers/AE/suspend").status_code == 400
-    assert door.send("POST", "/workitems/1.2.3/subscribers/AE").status_code == 404
-    assert door.send("POST", f"/workitems/{W}/subscribers/AE?deletionlock=1").status_code == 400
-    assert door.send("PUT", f"/workitems/{W}/subscribers/AE").status_code == 405
-
-
-def test_suspend(door: Door) -> None:
-    door.send("POST", f"/workitems/{WORKLIST}/subscribers/AE")
-    door.create()
-    assert door.send("POST", f"/workitems/{WORKLIST}/subscribers/AE/suspend").status_code == 200
-    door.create("1.2")
-    door.state("IN PROGRESS")
-    with door.socket("/dicomweb/notifications/AE") as socket:
-        assert events(socket, 2) == [(W, 1, "SCHEDULED"), (W, 1, "IN PROGRESS")]
-
-
-def test_a_connection_that_takes_nothing_is_ended(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workitem_events, "QUEUE", -9)
-    door.create()
-    with door.socket("/dicomweb/notifications/AE") as socket:
-        door.send("POST", f"/workitems/{W}/subscribers/AE")
-        with pytest.raises(WebSocketDisconnect) as ended:
-            socket.receive_text()
-    assert ended.value.code == 1013
-    assert door.state("IN PROGRESS").status_code == 200
-
-
-def test_a_connection_for_nobody(door: Door) -> None:
-    with pytest.raises(WebSocketDenialResponse) as denied, door.socket("/dicomweb/notifications/A%5CB"):
-        pass
-    assert denied.value.status_code == 400
 
 
 # --- what anybody may send -----------------------------------------------------------------------------------------

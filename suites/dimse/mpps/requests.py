@@ -14,21 +14,12 @@ from harness.rule import BOTH, MESSAGE, SCU, SHALL_NOT, Finding, operation
 from harness.upper_layer.message import Message as Sent
 from harness.wire.sop import MPPS, MPPS_NOTIFICATION, MPPS_RETRIEVE
 from suites.dimse import bend
-from suites.dimse.bend import but
+from suites.dimse.bend import but, without_the_empty
 from suites.dimse.mpps import story
 from suites.dimse.mpps.story import CREATED, SET
 from suites.dimse.mpps.table import CHARSET, CREATE, FINAL, FIXED, IN_PROGRESS, STATES, STATUS, lacking
 from suites.dimse.mpps.table import SET as IN_SET
-from suites.dimse.reading import dataset, readable, text, texts
-
-
-def _readable(o: Operation) -> bool:
-    return readable(o, o.request)
-
-
-def _in(message: Sent, verb: str, change: bend.Change) -> Sent | None:
-    """A request of this service with another data set."""
-    return bend.rewritten(message, change) if bend.is_request(message, verb) else None
+from suites.dimse.reading import asks_readably, dataset, text, texts
 
 
 @operation(
@@ -58,13 +49,13 @@ def no_station(message: Sent, asked: Sent | None) -> Sent | None:
         found.PerformedStationAETitle = ""
         return True
 
-    return _in(message, "n-create", emptied)
+    return bend.within(message, "n-create", emptied)
 
 
 @create_attributes.mutant(at=MESSAGE)
 def leaves_out_what_is_not_known(message: Sent, asked: Sent | None) -> Sent | None:
     """Attributes without a value are left out."""
-    return _in(message, "n-create", lambda found: bend.dropped(found, *(int(e.tag) for e in found if not e.value)))
+    return bend.within(message, "n-create", without_the_empty)
 
 
 @create_attributes.mutant(at=MESSAGE)
@@ -75,7 +66,7 @@ def no_study_in_the_scheduled_step(message: Sent, asked: Sent | None) -> Sent | 
         steps = found.get("ScheduledStepAttributesSequence") or []
         return any([bend.dropped(item, 0x0020000D) for item in steps])  # noqa: C419
 
-    return _in(message, "n-create", pruned)
+    return bend.within(message, "n-create", pruned)
 
 
 @create_attributes.mutant(at=MESSAGE)
@@ -92,7 +83,7 @@ def creates_without_attributes(message: Sent, asked: Sent | None) -> Sent | None
     who=SCU,
     content=False,
     incomplete=True,
-    when=_readable,
+    when=asks_readably,
     says="A step is created IN PROGRESS.",
 )
 def begins_in_progress(o: Operation) -> Iterator[Finding]:
@@ -109,7 +100,7 @@ def created_when_all_is_over(message: Sent, asked: Sent | None) -> Sent | None:
         found.PerformedProcedureStepStatus = "COMPLETED"
         return True
 
-    return _in(message, "n-create", over)
+    return bend.within(message, "n-create", over)
 
 
 @operation(
@@ -169,7 +160,7 @@ def notifies_as_the_step_itself(message: Sent, asked: Sent | None) -> Sent | Non
     who=SCU,
     content=False,
     incomplete=True,
-    when=_readable,
+    when=asks_readably,
     says="An N-SET has no attributes that may only be created, and none that were not created.",
 )
 def sets_only_what_may_be_set(o: Operation) -> Iterator[Finding]:
@@ -193,7 +184,7 @@ def says_again_who_it_is(message: Sent, asked: Sent | None) -> Sent | None:
         found.PatientName = "Proof^Again"
         return True
 
-    return _in(message, "n-set", more)
+    return bend.within(message, "n-set", more)
 
 
 @sets_only_what_may_be_set.mutant(at=MESSAGE)
@@ -204,7 +195,7 @@ def sets_what_nobody_created(message: Sent, asked: Sent | None) -> Sent | None:
         found.CommentsOnThePerformedProcedureStep = "late"
         return True
 
-    return _in(message, "n-set", more)
+    return bend.within(message, "n-set", more)
 
 
 @operation(
@@ -215,7 +206,7 @@ def sets_what_nobody_created(message: Sent, asked: Sent | None) -> Sent | None:
     who=SCU,
     content=False,
     incomplete=True,
-    when=lambda o: _readable(o) and bool({STATUS, "00400340"} & set(dataset(o, o.request).elements)),
+    when=lambda o: asks_readably(o) and bool({STATUS, "00400340"} & set(dataset(o, o.request).elements)),
     says="An N-SET has a known state, if any, and whole items in its series.",
 )
 def set_attributes(o: Operation) -> Iterator[Finding]:
@@ -236,7 +227,7 @@ def series_without_a_protocol(message: Sent, asked: Sent | None) -> Sent | None:
             bend.dropped(item, 0x00181030)
         return bool(series)
 
-    return _in(message, "n-set", pruned)
+    return bend.within(message, "n-set", pruned)
 
 
 @set_attributes.mutant(at=MESSAGE)
@@ -249,7 +240,7 @@ def done_instead_of_completed(message: Sent, asked: Sent | None) -> Sent | None:
             found.PerformedProcedureStepStatus = "DONE"
         return over
 
-    return _in(message, "n-set", renamed)
+    return bend.within(message, "n-set", renamed)
 
 
 @operation(
@@ -272,14 +263,14 @@ def final_attributes(o: Operation) -> Iterator[Finding]:
 def _ends(o: Operation) -> story.Step | None:
     """The step that an N-SET ends, where everything that came before is known."""
     step = story.before(o)
-    ends = _readable(o) and text(dataset(o, o.request), STATUS) in FINAL
+    ends = asks_readably(o) and text(dataset(o, o.request), STATUS) in FINAL
     return step if ends and step is not None and step.tags is not None and step.values else None
 
 
 @final_attributes.mutant(at=MESSAGE)
 def ends_without_a_series(message: Sent, asked: Sent | None) -> Sent | None:
     """The last N-SET has no series."""
-    return _in(message, "n-set", lambda found: bend.dropped(found, 0x00400340))
+    return bend.within(message, "n-set", lambda found: bend.dropped(found, 0x00400340))
 
 
 @final_attributes.mutant(at=MESSAGE)
@@ -290,7 +281,7 @@ def ends_at_no_time(message: Sent, asked: Sent | None) -> Sent | None:
         found.PerformedProcedureStepEndDate = ""
         return True
 
-    return _in(message, "n-set", emptied)
+    return bend.within(message, "n-set", emptied)
 
 
 @operation(
@@ -323,7 +314,7 @@ def says_the_end_twice(message: Sent, asked: Sent | None) -> Sent | None:
         found.PerformedProcedureStepStatus = "COMPLETED"
         return True
 
-    return _in(message, "n-set", over)
+    return bend.within(message, "n-set", over)
 
 
 @operation(
@@ -335,7 +326,7 @@ def says_the_end_twice(message: Sent, asked: Sent | None) -> Sent | None:
     content=False,
     incomplete=True,
     due=False,
-    when=lambda o: _readable(o) and CHARSET in dataset(o, o.request).elements and _charset(o) is not None,
+    when=lambda o: asks_readably(o) and CHARSET in dataset(o, o.request).elements and _charset(o) is not None,
     says="An N-SET uses the character set of the N-CREATE.",
 )
 def same_character_set(o: Operation) -> Iterator[Finding]:

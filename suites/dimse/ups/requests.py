@@ -1,4 +1,4 @@
-"""Rules of PS3.4 CC.2.1.2, CC.2.2.2, CC.2.3.2, CC.2.5.2, CC.2.6.2, CC.2.7.2 and CC.3.1 on what users of workitems ask.
+"""Rules of PS3.4 CC.2.5.2, CC.2.6.2, CC.2.7.2 and CC.3.1 on what users of workitems create, set and get.
 
 Must not know responses, but for whether an earlier request was carried out.
 """
@@ -12,42 +12,24 @@ from pydicom.dataset import Dataset
 from harness.association import Operation
 from harness.rule import BOTH, MESSAGE, SCU, SHALL_NOT, Finding, operation
 from harness.upper_layer.message import Message as Sent
-from harness.wire import vr
-from harness.wire.sop import UPS_FILTERED, UPS_GLOBAL, UPS_PULL, UPS_PUSH
+from harness.wire.sop import UPS_PULL, UPS_PUSH
 from suites.dimse import bend
-from suites.dimse.bend import but
-from suites.dimse.reading import dataset, readable, text, texts
+from suites.dimse.bend import but, without_the_empty
+from suites.dimse.reading import asks_readably, dataset, readable, text, texts
 from suites.dimse.ups import story
-from suites.dimse.ups.story import ACTION, CREATED, EVENT, FOUND, GOT, SET, action
+from suites.dimse.ups.story import ACTION, CREATED, FOUND, GOT, SET
 from suites.dimse.ups.table import (
-    CANCEL,
-    CANCELED,
     CHANGE,
     COMPLETED,
     CREATE,
     EMPTY,
     FIXED,
     IN_PROGRESS,
-    LOCK,
-    RECEIVING,
     SCHEDULED,
     STATE,
-    SUBSCRIBE,
-    SUSPEND,
     TRANSACTION,
-    UNSUBSCRIBE,
     lacking,
 )
-
-
-def _readable(o: Operation) -> bool:
-    return readable(o, o.request)
-
-
-def _in(message: Sent, verb: str, change: bend.Change, type_: int | None = None) -> Sent | None:
-    """A request of this service, and action type if one is named, with another data set."""
-    fits = bend.is_request(message, verb) and type_ in (None, message.command.get("ActionTypeID"))
-    return bend.rewritten(message, change) if fits else None
 
 
 @operation(
@@ -106,13 +88,13 @@ def create_attributes(o: Operation) -> Iterator[Finding]:
 @create_attributes.mutant(at=MESSAGE)
 def no_label(message: Sent, asked: Sent | None) -> Sent | None:
     """Procedure Step Label has no value."""
-    return _in(message, "n-create", lambda found: setattr(found, "ProcedureStepLabel", ""))
+    return bend.within(message, "n-create", lambda found: setattr(found, "ProcedureStepLabel", ""))
 
 
 @create_attributes.mutant(at=MESSAGE)
 def leaves_out_what_is_not_known(message: Sent, asked: Sent | None) -> Sent | None:
     """Attributes without a value are left out."""
-    return _in(message, "n-create", lambda found: bend.dropped(found, *(int(e.tag) for e in found if not e.value)))
+    return bend.within(message, "n-create", without_the_empty)
 
 
 @create_attributes.mutant(at=MESSAGE)
@@ -123,7 +105,7 @@ def codes_without_a_meaning(message: Sent, asked: Sent | None) -> Sent | None:
         codes = found.get("ScheduledStationNameCodeSequence") or []
         return any([bend.dropped(item, 0x00080104) for item in codes])  # noqa: C419
 
-    return _in(message, "n-create", pruned)
+    return bend.within(message, "n-create", pruned)
 
 
 @operation(
@@ -134,7 +116,7 @@ def codes_without_a_meaning(message: Sent, asked: Sent | None) -> Sent | None:
     who=SCU,
     content=False,
     incomplete=True,
-    when=_readable,
+    when=asks_readably,
     says="A workitem is created SCHEDULED.",
 )
 def begins_scheduled(o: Operation) -> Iterator[Finding]:
@@ -146,7 +128,7 @@ def begins_scheduled(o: Operation) -> Iterator[Finding]:
 @begins_scheduled.mutant(at=MESSAGE)
 def begins_at_once(message: Sent, asked: Sent | None) -> Sent | None:
     """Workitems are created IN PROGRESS."""
-    return _in(message, "n-create", lambda found: setattr(found, "ProcedureStepState", IN_PROGRESS))
+    return bend.within(message, "n-create", lambda found: setattr(found, "ProcedureStepState", IN_PROGRESS))
 
 
 @operation(
@@ -157,7 +139,7 @@ def begins_at_once(message: Sent, asked: Sent | None) -> Sent | None:
     who=SCU,
     content=False,
     incomplete=True,
-    when=_readable,
+    when=asks_readably,
     says="Transaction UID, progress and performed procedure of a new workitem are empty.",
 )
 def created_empty(o: Operation) -> Iterator[Finding]:
@@ -171,7 +153,7 @@ def created_empty(o: Operation) -> Iterator[Finding]:
 @created_empty.mutant(at=MESSAGE)
 def locks_what_it_creates(message: Sent, asked: Sent | None) -> Sent | None:
     """N-CREATE brings a Transaction UID."""
-    return _in(message, "n-create", lambda found: setattr(found, "TransactionUID", "2.25.7"))
+    return bend.within(message, "n-create", lambda found: setattr(found, "TransactionUID", "2.25.7"))
 
 
 @operation(
@@ -207,7 +189,7 @@ def lets_the_provider_name_it(message: Sent, asked: Sent | None) -> Sent | None:
     who=SCU,
     content=False,
     incomplete=True,
-    when=_readable,
+    when=asks_readably,
     says="An N-SET has neither the state nor another attribute that may not be set.",
 )
 def set_keeps_off(o: Operation) -> Iterator[Finding]:
@@ -218,7 +200,7 @@ def set_keeps_off(o: Operation) -> Iterator[Finding]:
 @set_keeps_off.mutant(at=MESSAGE)
 def sets_the_state(message: Sent, asked: Sent | None) -> Sent | None:
     """The state is set with N-SET."""
-    return _in(message, "n-set", lambda found: setattr(found, "ProcedureStepState", COMPLETED))
+    return bend.within(message, "n-set", lambda found: setattr(found, "ProcedureStepState", COMPLETED))
 
 
 def _held(o: Operation) -> str | None:
@@ -265,7 +247,7 @@ def one_transaction(o: Operation) -> Iterator[Finding]:
 @one_transaction.mutant(at=MESSAGE)
 def forgets_its_transaction(message: Sent, asked: Sent | None) -> Sent | None:
     """N-SET comes without the Transaction UID."""
-    return _in(message, "n-set", lambda found: bend.dropped(found, 0x00081195))
+    return bend.within(message, "n-set", lambda found: bend.dropped(found, 0x00081195))
 
 
 @one_transaction.mutant(at=MESSAGE)
@@ -278,7 +260,7 @@ def another_transaction_each_time(message: Sent, asked: Sent | None) -> Sent | N
         found.TransactionUID = f"2.25.{message.id + 1}"
         return True
 
-    return _in(message, "n-set", renewed)
+    return bend.within(message, "n-set", renewed)
 
 
 @operation(
@@ -311,7 +293,7 @@ def one_for_all(message: Sent, asked: Sent | None) -> Sent | None:
         found.TransactionUID = "2.25.17"
         return True
 
-    return _in(message, "n-action", same, CHANGE)
+    return bend.within(message, "n-action", same, CHANGE)
 
 
 @operation(
@@ -339,7 +321,7 @@ def _alone(o: Operation) -> bool:
 @scheduled_set_without_transaction.mutant(at=MESSAGE)
 def claims_by_setting(message: Sent, asked: Sent | None) -> Sent | None:
     """N-SET always has a Transaction UID."""
-    return _in(message, "n-set", lambda found: setattr(found, "TransactionUID", "2.25.17"))
+    return bend.within(message, "n-set", lambda found: setattr(found, "TransactionUID", "2.25.17"))
 
 
 @operation(
@@ -368,7 +350,7 @@ def asks_for_the_lock(message: Sent, asked: Sent | None) -> Sent | None:
 @get_leaves_the_lock_alone.mutant(at=MESSAGE)
 def searches_by_the_lock(message: Sent, asked: Sent | None) -> Sent | None:
     """C-FIND has the Transaction UID among its keys."""
-    return _in(message, "find", lambda found: setattr(found, "TransactionUID", None))
+    return bend.within(message, "find", lambda found: setattr(found, "TransactionUID", None))
 
 
 @operation(
@@ -380,7 +362,7 @@ def searches_by_the_lock(message: Sent, asked: Sent | None) -> Sent | None:
     who=SCU,
     content=False,
     incomplete=True,
-    when=_readable,
+    when=asks_readably,
     says="The search for workitems has no Query/Retrieve Level: there is one entity only.",
 )
 def no_level(o: Operation) -> Iterator[Finding]:
@@ -391,140 +373,4 @@ def no_level(o: Operation) -> Iterator[Finding]:
 @no_level.mutant(at=MESSAGE)
 def searches_for_images(message: Sent, asked: Sent | None) -> Sent | None:
     """C-FIND has a Query/Retrieve Level."""
-    return _in(message, "find", lambda found: setattr(found, "QueryRetrieveLevel", "IMAGE"))
-
-
-# --- actions -------------------------------------------------------------------------------------------------------
-
-
-@operation(
-    "ups.change-information",
-    cites="PS3.4 CC.2.1.1, Table CC.2.1-1, CC.2.1.2",
-    verifies="SV-UPS-001",
-    on=ACTION,
-    who=SCU,
-    content=False,
-    incomplete=True,
-    when=lambda o: action(o) == CHANGE,
-    says="A change of state names the state, IN PROGRESS, COMPLETED or CANCELED, and a Transaction UID.",
-)
-def change_information(o: Operation) -> Iterator[Finding]:
-    found = dataset(o, o.request)
-    got = texts(found, STATE)
-    if got not in ([IN_PROGRESS], [COMPLETED], [CANCELED]):
-        yield Finding("\\".join(got) or "none", "IN PROGRESS, COMPLETED or CANCELED", f"{o.where()}, {STATE}")
-    uid = text(found, TRANSACTION)
-    if not uid or any(True for _ in vr.faults("UI", uid)):
-        yield Finding(uid or "none", "a UID", f"{o.where()}, {TRANSACTION}")
-
-
-@change_information.mutant(at=MESSAGE)
-def claims_without_a_lock(message: Sent, asked: Sent | None) -> Sent | None:
-    """A change of state has no Transaction UID."""
-    return _in(message, "n-action", lambda found: bend.dropped(found, 0x00081195), CHANGE)
-
-
-@change_information.mutant(at=MESSAGE)
-def schedules_again(message: Sent, asked: Sent | None) -> Sent | None:
-    """Every change of state is one to SCHEDULED."""
-    return _in(message, "n-action", lambda found: setattr(found, "ProcedureStepState", SCHEDULED), CHANGE)
-
-
-@operation(
-    "ups.subscription-information",
-    cites="PS3.4 CC.2.3.1, Table CC.2.3-1, CC.2.3.2",
-    verifies="SV-UPS-009",
-    on=ACTION,
-    who=SCU,
-    content=False,
-    incomplete=True,
-    when=lambda o: action(o) in (SUBSCRIBE, UNSUBSCRIBE, SUSPEND),
-    says="Actions on subscriptions name the Receiving AE; a new one says TRUE or FALSE of the Deletion Lock.",
-)
-def subscription_information(o: Operation) -> Iterator[Finding]:
-    found = dataset(o, o.request)
-    if len([t for t in texts(found, RECEIVING) if t]) != 1:
-        yield Finding("\\".join(texts(found, RECEIVING)) or "none", "one AE title", f"{o.where()}, {RECEIVING}")
-    if action(o) == SUBSCRIBE and text(found, LOCK) not in ("TRUE", "FALSE"):
-        yield Finding(text(found, LOCK) or "none", "TRUE or FALSE", f"{o.where()}, {LOCK}")
-
-
-@subscription_information.mutant(at=MESSAGE)
-def says_nothing_of_the_lock(message: Sent, asked: Sent | None) -> Sent | None:
-    """A subscription has no Deletion Lock."""
-    return _in(message, "n-action", lambda found: bend.dropped(found, 0x00741230), SUBSCRIBE)
-
-
-@subscription_information.mutant(at=MESSAGE)
-def means_itself(message: Sent, asked: Sent | None) -> Sent | None:
-    """Actions on subscriptions do not name the Receiving AE."""
-    return _in(message, "n-action", lambda found: bend.dropped(found, 0x00741234))
-
-
-@operation(
-    "ups.action-fits-its-instance",
-    cites="PS3.4 CC.2.3.2",
-    verifies="SV-UPS-009",
-    on=ACTION,
-    who=SCU,
-    content=False,
-    incomplete=True,
-    when=lambda o: action(o) in range(CHANGE, SUSPEND + 1),
-    says="A global subscription is what is suspended; the well-known instances are neither changed nor canceled.",
-)
-def action_fits_its_instance(o: Operation) -> Iterator[Finding]:
-    uid = o.request.instance
-    if action(o) == SUSPEND and uid not in story.WELL_KNOWN:
-        yield Finding(uid, UPS_GLOBAL, f"{o.where()}, Requested SOP Instance UID")
-    if action(o) in (CHANGE, CANCEL) and uid in story.WELL_KNOWN:
-        yield Finding(uid, "a workitem", f"{o.where()}, Requested SOP Instance UID")
-    keys = set(dataset(o, o.request).elements) - {RECEIVING, LOCK, "00080005"}
-    if action(o) == SUBSCRIBE and uid == UPS_FILTERED and readable(o, o.request) and not keys:
-        yield Finding("no matching keys", "some", o.where())
-
-
-@action_fits_its_instance.mutant(at=MESSAGE)
-def suspends_a_workitem(message: Sent, asked: Sent | None) -> Sent | None:
-    """What is suspended is one workitem."""
-    suspends = bend.is_request(message, "n-action") and message.command.get("ActionTypeID") == SUSPEND
-    return but(message, RequestedSOPInstanceUID="2.25.4711") if suspends else None
-
-
-@action_fits_its_instance.mutant(at=MESSAGE)
-def cancels_everything(message: Sent, asked: Sent | None) -> Sent | None:
-    """Cancel requests name the well-known instance."""
-    cancels = bend.is_request(message, "n-action") and message.command.get("ActionTypeID") == CANCEL
-    return but(message, RequestedSOPInstanceUID=UPS_GLOBAL) if cancels else None
-
-
-_TAKEN = range(1, 6)
-
-
-@operation(
-    "ups.event-is-taken",
-    cites="PS3.4 CC.2.4.2; PS3.7 10.1.1.2",
-    verifies="SV-UPS-016",
-    on=EVENT,
-    who=SCU,
-    content=False,
-    due=False,
-    when=lambda o: o.request.sop_class == UPS_PUSH and story.event_type(o) in _TAKEN and o.final is not None,
-    says="A subscriber takes every event, whatever attributes it has.",
-)
-def event_is_taken(o: Operation) -> Iterator[Finding]:
-    if o.status != 0 and o.final is not None:
-        from_us = o.status in (0x0110, 0x0112, 0x0213)  # busy, in trouble, or no longer interested
-        yield Finding(f"{o.status:04X}H" if o.status is not None else "no status", "0000H", o.where(o.final),
-                      warn=from_us)  # fmt: skip
-
-
-@event_is_taken.mutant(at=MESSAGE)
-def knows_no_events(message: Sent, asked: Sent | None) -> Sent | None:
-    """Events are answered 0113H."""
-    return but(message, Status=0x0113) if bend.is_response(message, "n-event-report") else None
-
-
-@event_is_taken.mutant(at=MESSAGE)
-def knows_one_class_only(message: Sent, asked: Sent | None) -> Sent | None:
-    """Events are answered 0118H, for they do not name the class of the context."""
-    return but(message, Status=0x0118) if bend.is_response(message, "n-event-report") else None
+    return bend.within(message, "find", lambda found: setattr(found, "QueryRetrieveLevel", "IMAGE"))

@@ -7,8 +7,7 @@ Must not know payloads beyond the attributes that matter for a claim.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
 
 from harness.exchange import Exchange, Journey
 from harness.rule import (
@@ -21,9 +20,10 @@ from harness.rule import (
     journey,
     untested,
 )
-from harness.wire.dicom_json import DataSet, values
+from harness.wire.dicom_json import values
 from suites.dimse.ups.table import NEEDED
-from suites.web.client.conversation import OFTEN, exchanges
+from suites.web.client.conversation import OFTEN
+from suites.web.client.workitems_known import LOST, Item, asked, claims, steps, to_end
 from suites.web.client.workitems_talk import (
     CONFLICT,
     CREATED,
@@ -43,108 +43,11 @@ from suites.web.client.workitems_talk import (
     without,
 )
 from suites.web.workitems import making, reading
-from suites.web.workitems.making import CANCELED, COMPLETED, FINAL, IN_PROGRESS, SCHEDULED, STATE
+from suites.web.workitems.making import CANCELED, COMPLETED, FINAL, IN_PROGRESS, SCHEDULED
 
 ON = "web.client"
 EVENT = "socket.workitems.event"
 AFFECTED = "00001000"
-_LOST = (400, 409)  # a claim that came too late (D-30)
-
-
-@dataclass(frozen=True)
-class Item:
-    """What a client can know of a workitem. `key` is the Transaction UID of its own claim; `state` the last one that it
-    was told or brought about, '' for none; `has` the attributes that it knows to be there, None when it does not, and
-    `set` those that it set itself.
-
-    `sure` tells whether the claim was granted, `lost` that one was refused, `ended` that the client itself ended it.
-    """
-
-    key: str = ""
-    state: str = ""
-    sure: bool = False
-    lost: bool = False
-    ended: bool = False
-    has: DataSet | None = None
-    set: DataSet = field(default_factory=dict)
-
-    @property
-    def held(self) -> bool:
-        """The client has claimed it, and not ended it."""
-        return self.sure and self.state == IN_PROGRESS
-
-
-def steps(j: Journey) -> Iterator[tuple[Exchange, Item]]:
-    """What was asked about workitems, in order, with what the client could know before it asked."""
-    known: dict[str, Item] = {}
-    for x in exchanges(j):
-        uid = reading.uid_of(x) if x.kind.startswith("web.workitems") else ""
-        if uid:
-            yield x, known.get(uid, Item())
-        for told, item in _after(x, uid, known):
-            known[told] = item
-
-
-def _after(x: Exchange, uid: str, known: Mapping[str, Item]) -> Iterator[tuple[str, Item]]:
-    """What is known after this exchange that was not before it."""
-    before = known.get(uid, Item())
-    if x.kind == EVENT:
-        yield from _reported(x, known)
-    elif x.kind == reading.SEARCHED:
-        for row in reading.datasets(x.answer) if x.answer.ok else ():
-            uid = reading.text(row, reading.INSTANCE)
-            yield uid, _seen(known.get(uid, Item()), reading.text(row, STATE))
-    elif not uid:
-        return
-    elif x.kind == reading.CHANGED:
-        yield uid, _changed(x, before)
-    elif x.answer.ok and x.kind == reading.CREATED:
-        # a server may fill in what was left empty, or change it
-        yield uid, Item(state=SCHEDULED, has=reading.only(x.ask))
-    elif x.kind == reading.UPDATED:  # what a server refused the client has said all the same
-        yield uid, replace(before, set={**before.set, **(reading.only(x.ask) or {})})
-    elif x.answer.ok and x.kind == reading.RETRIEVED:
-        found = reading.only(x.answer)
-        yield uid, replace(_seen(before, reading.text(found, STATE)), has=found or before.has)
-
-
-def _reported(x: Exchange, known: Mapping[str, Item]) -> Iterator[tuple[str, Item]]:
-    found = reading.only(x.answer)
-    uid, state = reading.text(found, AFFECTED), reading.text(found, STATE)
-    if uid and state:
-        yield uid, _seen(known.get(uid, Item()), state)
-
-
-def _seen(item: Item, state: str) -> Item:
-    """A state never goes back, so what is told late says nothing."""
-    order = ("", SCHEDULED, IN_PROGRESS, COMPLETED, CANCELED)
-    newer = state in order and order.index(state) > order.index(item.state)
-    return replace(item, state=state) if newer else item
-
-
-def _changed(x: Exchange, item: Item) -> Item:
-    wanted, key = reading.wanted(x), reading.key_of(x)
-    if not x.answer.complete:  # nobody knows whether it was done
-        return replace(item, key=item.key or key, sure=item.sure and wanted not in FINAL)
-    if x.answer.ok:
-        ended = item.ended or wanted in FINAL
-        return replace(item, key=key, state=wanted, sure=True, lost=False, ended=ended) if wanted else item
-    if wanted == IN_PROGRESS and not item.key and x.answer.status in _LOST:
-        return replace(item, lost=True)
-    return item
-
-
-def _asked(j: Journey, *kinds: str) -> list[tuple[Exchange, Item]]:
-    return [(x, item) for x, item in steps(j) if x.kind in kinds]
-
-
-def _to_end(j: Journey) -> list[tuple[Exchange, Item]]:
-    return [(x, item) for x, item in _asked(j, reading.CHANGED) if reading.wanted(x) in FINAL]
-
-
-def _claims(j: Journey) -> list[tuple[Exchange, Item]]:
-    found = _asked(j, reading.CHANGED)
-    return [(x, item) for x, item in found if reading.wanted(x) == IN_PROGRESS and reading.key_of(x)]
 
 
 @journey(
@@ -156,11 +59,11 @@ def _claims(j: Journey) -> list[tuple[Exchange, Item]]:
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(item.state == IN_PROGRESS for _, item in _asked(j, reading.UPDATED)),
+    when=lambda j: any(item.state == IN_PROGRESS for _, item in asked(j, reading.UPDATED)),
     says="An update of a workitem in progress has the Transaction UID of its claim, in the query or in the data set.",
 )
 def updates_with_its_transaction_uid(j: Journey) -> Iterator[Finding]:
-    for x, item in _asked(j, reading.UPDATED):
+    for x, item in asked(j, reading.UPDATED):
         key = reading.key_of(x)
         if item.state == IN_PROGRESS and not key:
             yield Finding("none", item.key or "that of the claim", "Transaction UID (0008,1195)", seq=x.seq)
@@ -200,11 +103,11 @@ def updates_with_a_new_transaction_uid(whole: tuple[Exchange, ...]) -> Sequence[
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(item.held for _, item in _to_end(j)),
+    when=lambda j: any(item.held for _, item in to_end(j)),
     says="The change that ends a workitem has the Transaction UID with which it was claimed.",
 )
 def ends_with_its_transaction_uid(j: Journey) -> Iterator[Finding]:
-    for x, item in _to_end(j):
+    for x, item in to_end(j):
         if item.held and reading.key_of(x) != item.key:
             got = reading.key_of(x)[:80] or "none"
             yield Finding(got, f"{item.key}, of the claim", "Transaction UID (0008,1195)", seq=x.seq)
@@ -227,13 +130,13 @@ def ends_with_a_new_transaction_uid(whole: tuple[Exchange, ...]) -> Sequence[Exc
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: bool(_claims(j)),
+    when=lambda j: bool(claims(j)),
     says="Who claims a workitem makes a new UID for that: not the workitem's, not that of another claim.",
 )
 def transaction_uid_for_each_claim(j: Journey) -> Iterator[Finding]:
     taken: dict[str, Exchange] = {}  # Transaction UID -> the claim that it was first used for
     items = {uid for x in j.exchanges if x.kind.startswith("web.workitems") and (uid := reading.uid_of(x))}
-    for x, _ in _claims(j):
+    for x, _ in claims(j):
         key, uid = reading.key_of(x), reading.uid_of(x)
         if key in items:
             yield Finding(f"{key}, a workitem", "a new UID", "Transaction UID (0008,1195)", seq=x.seq)
@@ -273,12 +176,12 @@ def claims_with_the_uid_of_the_workitem(whole: tuple[Exchange, ...]) -> Sequence
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(_free(item) for _, item in _asked(j, reading.UPDATED)),
+    when=lambda j: any(_free(item) for _, item in asked(j, reading.UPDATED)),
     due=False,
     says="An update of a workitem that is SCHEDULED has no Transaction UID.",
 )
 def no_transaction_uid_before_the_claim(j: Journey) -> Iterator[Finding]:
-    for x, item in _asked(j, reading.UPDATED):
+    for x, item in asked(j, reading.UPDATED):
         if _free(item) and reading.key_of(x):
             # 11.6.1 has it in the syntax of every update
             where = "Transaction UID (0008,1195)"
@@ -309,11 +212,11 @@ def always_gives_a_transaction_uid(whole: tuple[Exchange, ...]) -> Sequence[Exch
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(item.state for _, item in _to_end(j)),
+    when=lambda j: any(item.state for _, item in to_end(j)),
     says="A workitem that is SCHEDULED is claimed before it is COMPLETED or CANCELED.",
 )
 def claims_before_it_ends(j: Journey) -> Iterator[Finding]:
-    for x, item in _to_end(j):
+    for x, item in to_end(j):
         if _free(item):
             got, want = f"SCHEDULED to {reading.wanted(x)}", "IN PROGRESS between them"
             # where it was granted somebody may have claimed it in another way
@@ -338,11 +241,11 @@ def completes_what_is_scheduled(whole: tuple[Exchange, ...]) -> Sequence[Exchang
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(x.answer.ok for x, _ in _to_end(j)),
+    when=lambda j: any(x.answer.ok for x, _ in to_end(j)),
     says="What a client has set to COMPLETED or CANCELED it modifies no more.",
 )
 def leaves_the_ended_alone(j: Journey) -> Iterator[Finding]:
-    for x, item in _asked(j, reading.UPDATED):
+    for x, item in asked(j, reading.UPDATED):
         if item.ended:
             yield Finding(f"an update after {item.state}", "none", x.ask.line[:100], seq=x.seq)
 
@@ -379,12 +282,12 @@ def _full(value: object) -> bool:
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(_completes(x, item) for x, item in _to_end(j)),
+    when=lambda j: any(_completes(x, item) for x, item in to_end(j)),
     says="Before a workitem is COMPLETED its performer has set what was performed, where, by which code, from when "
     "until when.",
 )
 def final_state_attributes(j: Journey) -> Iterator[Finding]:
-    for x, item in _to_end(j):
+    for x, item in to_end(j):
         if _completes(x, item):
             for path in _unfinished(item):
                 yield Finding(
@@ -426,7 +329,7 @@ def says_nothing_of_what_it_did(whole: tuple[Exchange, ...]) -> Sequence[Exchang
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(x.answer.status in _LOST and not item.key for x, item in _claims(j)),
+    when=lambda j: any(x.answer.status in LOST and not item.key for x, item in claims(j)),
     says="Who was refused a claim leaves the workitem to its owner: to have it canceled there is a request.",
 )
 def only_touches_its_own(j: Journey) -> Iterator[Finding]:
@@ -462,14 +365,14 @@ def performs_it_anyway(whole: tuple[Exchange, ...]) -> Sequence[Exchange]:
     content=False,
     incomplete=True,
     basis=RELATION,
-    when=lambda j: any(x.answer.status in (*_LOST, *reading.GONE) for x, _ in _claims(j)),
+    when=lambda j: any(x.answer.status in (*LOST, *reading.GONE) for x, _ in claims(j)),
     says="A claim that was refused because another agent was faster, or the workitem is gone, is not made for ever.",
 )
 def gives_up_a_lost_claim(j: Journey) -> Iterator[Finding]:
     times: dict[str, int] = {}
-    for x, _ in _claims(j):
+    for x, _ in claims(j):
         uid = reading.uid_of(x)
-        times[uid] = 0 if x.answer.ok else times.get(uid, 0) + (x.answer.status in (*_LOST, *reading.GONE))
+        times[uid] = 0 if x.answer.ok else times.get(uid, 0) + (x.answer.status in (*LOST, *reading.GONE))
         if times[uid] == OFTEN + 1:
             got = f"refused {times[uid]} times, the last one with {x.answer.line}"
             yield Finding(got, "an end of it", x.ask.line[:100], seq=x.seq)
@@ -493,13 +396,13 @@ def claims_again_and_again(whole: tuple[Exchange, ...]) -> Sequence[Exchange]:
     incomplete=True,
     basis=RELATION,
     when=lambda j: (
-        any(item.held for _, item in _asked(j, reading.ASKED_TO_CANCEL))
-        or any(item.held and reading.wanted(x) == CANCELED for x, item in _to_end(j))
+        any(item.held for _, item in asked(j, reading.ASKED_TO_CANCEL))
+        or any(item.held and reading.wanted(x) == CANCELED for x, item in to_end(j))
     ),
     says="Who performs a workitem cancels it by a change of state, not by a request to cancel.",
 )
 def cancels_its_own_by_state(j: Journey) -> Iterator[Finding]:
-    for x, item in _asked(j, reading.ASKED_TO_CANCEL):
+    for x, item in asked(j, reading.ASKED_TO_CANCEL):
         if item.held:
             got = "a request to cancel what the same client has claimed"
             yield Finding(got, "a change of state to CANCELED", x.ask.line[:100], seq=x.seq)

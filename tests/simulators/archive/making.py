@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulators.archive.workitems import Listener, Refused, Workitems
+
 LOCK = "1.2.3.9"
+W = "1.2.840.1"
+OTHER = "1.2.3.8"
+STATES = ("SCHEDULED", "IN PROGRESS", "COMPLETED", "CANCELED")
 _EMPTY = {
     "00081195": "UI", "00741210": "SQ", "00404025": "SQ", "00404026": "SQ", "00404027": "SQ", "00404018": "SQ",
     "00400400": "LT", "00404021": "SQ", "00100021": "LO", "00100024": "SQ", "00101002": "SQ", "00100030": "DA",
@@ -57,3 +62,32 @@ def abandoned(lock: str = LOCK, reason: str = "no time") -> dict[str, Any]:
 def progress(percent: float, lock: str = LOCK) -> dict[str, Any]:
     """How far the work is."""
     return {"00081195": value("UI", lock), "00741002": value("SQ", {"00741004": value("DS", percent)})}
+
+
+def brought_to(held: Workitems, state: str, uid: str = W) -> None:
+    held.create(uid, workitem())
+    if state != "SCHEDULED":
+        held.change_state(uid, "IN PROGRESS", LOCK)
+    if state in ("COMPLETED", "CANCELED"):
+        held.update(uid, performed() if state == "COMPLETED" else abandoned())
+        held.change_state(uid, state, LOCK)
+
+
+def refusal(act: Any, *arguments: Any) -> int:
+    """The status of a refusal, 0 and warnings for what was done."""
+    try:
+        return int(act(*arguments).status)
+    except Refused as refused:
+        return refused.code
+
+
+def listening(held: Workitems, title: str = "AE") -> Listener:
+    return held.listen(title, lambda: None)
+
+
+def told(listener: Listener) -> list[tuple[str, int, str]]:
+    """What came: workitem, event type, and the state where one is told."""
+    return [
+        (event.uid, event.type, "".join(event.attributes.get("00741000", {}).get("Value", ())))
+        for event in listener.take()
+    ]
