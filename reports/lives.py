@@ -20,6 +20,7 @@ from reports.visible import clip, in_line
 MOST: Final = 24  # lives that are shown
 STEPS: Final = 80  # steps of one life that are shown
 _SCHEDULED, _PENDING = "SCHEDULED", "PENDING"
+_ORDER: Final = (_SCHEDULED, "IN PROGRESS", "COMPLETED", "CANCELED")
 _STATE, _UID, _EVENT, _TRANSACTION = "00741000", "00001000", "00001002", "00081195"
 _COMMITTED = ("00081199", "00081110")
 _FAILED = ("00081198", "0008119B")
@@ -104,12 +105,20 @@ def lives(run: Run) -> tuple[list[Life], int]:
             continue
         for kind, uid, step in _steps(item):
             life = found.setdefault((kind, uid), Life(kind, uid))
-            before = life.steps[-1].state if life.steps else ""
-            life.steps.append(step if step.state else replace(step, state=before))
+            life.steps.append(_after(step, life.steps[-1].state if life.steps else ""))
         item.forget()
     faults = {f.seq for v in run.verdicts for f in v.findings if f.seq}
     ranked = sorted(found.values(), key=lambda life: (_weight(life, faults), -life.steps[0].seq), reverse=True)
     return sorted(ranked[:MOST], key=lambda life: life.steps[0].seq), max(len(found) - MOST, 0)
+
+
+def _after(step: Step, before: str) -> Step:
+    """The step with the state after it. A report may come late: a workitem does not go back to what it tells of."""
+    if not step.state:
+        return replace(step, state=before)
+    if step.told and before in _ORDER and step.state in _ORDER[: _ORDER.index(before)]:
+        return replace(step, what=f"{step.what} of {step.state}", state=before, shown=False)
+    return step
 
 
 def _weight(life: Life, faults: set[int]) -> tuple[int, int, int]:

@@ -95,6 +95,13 @@ def test_the_life_of_a_workitem_on_both_doors(tmp_path: Path) -> None:
     assert told(other) == [("Assigned", "")]
 
 
+def test_a_report_that_comes_late_takes_nothing_back(tmp_path: Path) -> None:
+    late = [event(8, ITEM, 1, t00741000="SCHEDULED"), event(9, ITEM, 1, t00741000="COMPLETED")]
+    (life,), _ = lived(tmp_path, *life_of_a_workitem()[:-1], *late)
+    assert told(life)[-2:] == [("State Report of SCHEDULED", "COMPLETED"), ("State Report", "COMPLETED")]
+    assert life.states == ["SCHEDULED", "IN PROGRESS", "COMPLETED"]
+
+
 def test_what_was_refused_changes_no_state(tmp_path: Path) -> None:
     refused = exchange(
         1, ask(f"/workitems/{ITEM}/state", "PUT", state("COMPLETED"), Content_Type="application/dicom+json"),
