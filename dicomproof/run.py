@@ -32,7 +32,7 @@ from harness.make.corpus import corpus
 from harness.make.sample import Sample
 from harness.make.variants import for_web
 from harness.record import BLOBS, Record
-from harness.rule import Catalogue, Probe, Role, Rule
+from harness.rule import Catalogue, Probe, Role, Rule, service_of_kind
 from harness.secrets import Secrets
 from harness.session import BudgetSpent, Events, Session, TargetGone
 from harness.talk.listener import Listener
@@ -269,9 +269,14 @@ class _Run:
     def _wanted(self) -> Iterator[Probe]:
         kinds = [on for rule in self.rules if rule.applies_in(self.edition) for on in rule.on.split("|")]
         for probe in self.catalogue.probes.values():
-            provoked = [p for p in probe.provokes if p.split(".")[0] in self.voices.doors]
+            provoked = [p for p in probe.provokes if p.split(".")[0] in self.voices.doors and self._known(p)]
             if probe.id not in GIVING and any(_overlap(k, p) for k in kinds for p in provoked):
                 yield probe
+
+    def _known(self, kind: str) -> bool:
+        """Whether the edition has the service of this kind: a service has rules of its own, or none speaks of it."""
+        own = [r for r in self.catalogue.rules.values() if r.service == service_of_kind(kind)]
+        return not own or any(r.applies_in(self.edition) for r in own)
 
     def _can(self, probe: Probe) -> bool:
         have = {
