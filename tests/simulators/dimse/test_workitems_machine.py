@@ -50,6 +50,7 @@ class Item:
     percent: int | None = None
     performed: bool = False
     subscribed: bool = False
+    claimed: bool = False  # with the lock; what is canceled before that has none that an agent knows
 
 
 class Life(RuleBasedStateMachine):
@@ -81,7 +82,7 @@ class Life(RuleBasedStateMachine):
         self.user.leave()
         self.user = self.agents[title]
         known = {
-            name: {"state": item.state, "transaction": "" if item.state == SCHEDULED else item.lock}
+            name: {"state": item.state, "transaction": item.lock if item.claimed else ""}
             for name, item in self.items.items()
         }
         self.user.associate({"alone": True, "workitems": known})
@@ -164,7 +165,7 @@ class Life(RuleBasedStateMachine):
     def is_claimed(self, data: st.DataObject) -> None:
         name = self.among(data, SCHEDULED)
         assert self.change(name, IN_PROGRESS) == 0
-        self.items[name].state = IN_PROGRESS
+        self.items[name].state, self.items[name].claimed = IN_PROGRESS, True
         self.told(name, STATE, IN_PROGRESS)
 
     @precondition(lambda self: self.some(IN_PROGRESS))
@@ -331,8 +332,9 @@ class Wild(Life):
     @rule(data=st.data(), state=FINAL)
     def ends_once_more(self, data: st.DataObject, state: str) -> None:
         name = self.among(data, COMPLETED, CANCELED)
-        due = {COMPLETED: 0xB306, CANCELED: 0xB304}[state] if self.items[name].state == state else 0xC300
-        self.refused(self.change(name, state), due)
+        item = self.items[name]
+        due = {COMPLETED: 0xB306, CANCELED: 0xB304}[state] if item.state == state else 0xC300
+        self.refused(self.change(name, state), due if item.claimed else 0xC301)
 
     @precondition(lambda self: self.some(COMPLETED, CANCELED))
     @rule(data=st.data())
