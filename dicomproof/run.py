@@ -268,15 +268,17 @@ class _Run:
 
     def _wanted(self) -> Iterator[Probe]:
         kinds = [on for rule in self.rules if rule.applies_in(self.edition) for on in rule.on.split("|")]
+        missing = self._missing()
         for probe in self.catalogue.probes.values():
-            provoked = [p for p in probe.provokes if p.split(".")[0] in self.voices.doors and self._known(p)]
+            there = [p for p in probe.provokes if p.split(".")[0] in self.voices.doors]
+            provoked = [p for p in there if service_of_kind(p) not in missing]
             if probe.id not in GIVING and any(_overlap(k, p) for k in kinds for p in provoked):
                 yield probe
 
-    def _known(self, kind: str) -> bool:
-        """Whether the edition has the service of this kind: a service has rules of its own, or none speaks of it."""
-        own = [r for r in self.catalogue.rules.values() if r.service == service_of_kind(kind)]
-        return not own or any(r.applies_in(self.edition) for r in own)
+    def _missing(self) -> set[str]:
+        """The services that the edition does not have: none of the rules of their own applies in it."""
+        rules = self.catalogue.rules.values()
+        return {r.service for r in rules} - {r.service for r in rules if r.applies_in(self.edition)}
 
     def _can(self, probe: Probe) -> bool:
         have = {
